@@ -1,0 +1,72 @@
+//! Forms of what has to do with listening: addresses, networks, paths.
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+
+use super::super::Syntax;
+use super::require;
+use super::web_url;
+
+/// What `http.listen` says for a socket that is passed on.
+pub(crate) const PASSED: &str = "systemd";
+
+pub(crate) static LISTEN: Syntax =
+    Syntax { what: "an address with a port such as \"127.0.0.1:8080\", or \"systemd\"", check: listen };
+pub(crate) static CIDR: Syntax = Syntax {
+    what: "an address or a network such as \"10.0.0.0/8\"",
+    check: |text| {
+        let fine = text.parse::<IpAddr>().is_ok() || text.parse::<IpNet>().is_ok();
+        require(fine, || format!("{text:?} is neither an address nor a network such as \"10.0.0.0/8\""))
+    },
+};
+pub(crate) static PATH: Syntax = Syntax { what: "a path such as \"/webhook\"", check: path };
+pub(crate) static HOOK_URL: Syntax =
+    Syntax { what: "a URL such as \"https://ci.example/webhook\"", check: |text| web_url(text).map(drop) };
+
+fn listen(text: &str) -> Result<(), String> {
+    if text == PASSED {
+        return Ok(());
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() != 0 => Ok(()),
+        _ => Err(match text.strip_prefix(':').or(Some(text)).filter(|port| port.parse::<u16>().is_ok()) {
+            Some(port) => {
+                format!("{text:?} has no address; write \"127.0.0.1:{port}\", or \"0.0.0.0:{port}\" for all")
+            }
+            None => format!("{text:?} is no address with a port; write such as \"127.0.0.1:8080\""),
+        }),
+    }
+}
+
+fn path(text: &str) -> Result<(), String> {
+    let fine =
+        text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains(['?', '#']);
+    require(fine, || format!("{text:?} is no path; begin it with /, without a query"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_listens_on_an_address_with_a_port() {
+        for good in ["127.0.0.1:8080", "[::]:443", "systemd"] {
+            assert_eq!(listen(good), Ok(()), "{good}");
+        }
+        for bad in ["", "localhost:1", "0.0.0.0", "1.2.3.4:0", "unix:///x", "[::1]"] {
+            assert!(listen(bad).is_err(), "{bad}");
+        }
+        assert!(listen(":8080").unwrap_err().contains("127.0.0.1:8080"));
+        assert!(listen("8080").unwrap_err().contains("0.0.0.0:8080"));
+    }
+
+    #[test]
+    fn paths_begin_at_the_root() {
+        assert!(path("/webhook").is_ok() && path("/").is_ok());
+        for bad in ["webhook", "", "/a b", "/a?b", "/ä"] {
+            assert!(path(bad).is_err(), "{bad}");
+        }
+    }
+}
