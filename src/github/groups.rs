@@ -1,0 +1,150 @@
+//! Runner groups: their numbers, and the repositories that they admit.
+//!
+//! <https://docs.github.com/rest/actions/self-hosted-runner-groups>
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::GitHubError;
+use super::address::encode;
+use super::credential::Credential;
+use super::pages::Listing;
+use super::wire;
+use super::wire::Group;
+use super::wire::Repository;
+use crate::model::GroupName;
+use crate::model::Repo;
+use crate::model::Scope;
+
+/// The group of a repository's runners; the body wants one there too.
+const DEFAULT_GROUP: u64 = 1;
+/// How long a group's number is believed: a group may be renamed and another take its name.
+const KEEP_GROUPS: Duration = Duration::from_secs(5 * 60);
+
+/// Who may use a runner group.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct AccessList {
+    /// Repositories that may.
+    pub repos: Vec<Repo>,
+    /// Public ones that could, if the group were open to public repositories.
+    pub closed_to: Vec<Repo>,
+}
+
+impl Credential {
+    /// A group's number, and whether it was read just now. `anew` reads it in any case.
+    pub(super) async fn group_id(
+        &self,
+        scope: &Scope,
+        group: Option<&GroupName>,
+        anew: bool,
+    ) -> Result<(u64, bool), GitHubError> {
+        match scope {
+            Scope::Enterprise(_) | Scope::Repository(_) => Ok((DEFAULT_GROUP, true)),
+            Scope::Organization(org) => {
+                self.group(org, group, anew).await.map(|(group, read)| (group.id, read))
+            }
+        }
+    }
+
+    /// A group by name, or the default one.
+    async fn group(
+        &self,
+        org: &str,
+        name: Option<&GroupName>,
+        anew: bool,
+    ) -> Result<(Group, bool), GitHubError> {
+        let (groups, just_read) = self.groups_of(org, anew).await?;
+        if let Some(group) = choose(&groups, name) {
+            return Ok((group.clone(), just_read));
+        }
+        if !just_read {
+            let (groups, _) = self.groups_of(org, true).await?;
+            if let Some(group) = choose(&groups, name) {
+                return Ok((group.clone(), true));
+            }
+        }
+        let what = match name {
+            Some(name) => format!("runner group {:?} in orgs/{org}", name.as_str()),
+            None => format!("default runner group in orgs/{org}"),
+        };
+        Err(GitHubError::NotFound { credential: self.name(), what, needs: None })
+    }
+
+    async fn groups_of(&self, org: &str, anew: bool) -> Result<(Arc<Vec<Group>>, bool), GitHubError> {
+        let key = org.to_ascii_lowercase();
+        let listing = Listing {
+            path: format!("orgs/{}/actions/runner-groups?per_page=100", encode(org)),
+            kind: "list-groups",
+            label: format!("list the runner groups of orgs/{org}"),
+            what: format!("runner groups of orgs/{org}"),
+            read: wire::groups,
+            id: |group| group.id,
+        };
+        let scope = organization(org);
+        let asked = self.now();
+        let good = |(_, read): &(_, _)| if anew { *read > asked } else { asked.since(*read) < KEEP_GROUPS };
+        let read = async { Ok((Arc::new(self.list_all(&scope, &listing).await?), self.now())) };
+        let got = self.groups.get(key, good, read).await?;
+        Ok((got.value.0, got.just_read))
+    }
+
+    /// The repositories that may use a group. Archived and disabled ones run nothing and are left out; public ones are
+    /// apart where the group is closed to them.
+    pub(super) async fn admitted(
+        &self,
+        org: &str,
+        name: Option<&GroupName>,
+    ) -> Result<AccessList, GitHubError> {
+        let (group, _) = self.group(org, name, true).await?;
+        let listing = if group.visibility == "selected" {
+            let path =
+                format!("orgs/{}/actions/runner-groups/{}/repositories?per_page=100", encode(org), group.id);
+            let what = format!("runner group {:?} in orgs/{org}", group.name);
+            let label = format!("list the repositories of {what}");
+            Listing { path, kind: "group-repositories", label, what, read: wire::group_repositories, id: of }
+        } else {
+            let path = format!("orgs/{}/repos?type=all&per_page=100", encode(org));
+            let label = format!("list the repositories of orgs/{org}");
+            Listing {
+                path,
+                kind: "list-repositories",
+                label,
+                what: format!("orgs/{org}"),
+                read: wire::repositories,
+                id: of,
+            }
+        };
+        let repositories = self.list_all(&organization(org), &listing).await?;
+        let private_only = group.visibility == "private" || !group.allows_public_repositories;
+        let (closed, open): (Vec<&Repository>, Vec<&Repository>) = repositories
+            .iter()
+            .filter(|r| !r.archived && !r.disabled)
+            .partition(|r| private_only && !r.private);
+        let parse = |r: &&Repository| {
+            let bad = |_| GitHubError::Malformed {
+                call: listing.label.clone(),
+                why: format!("{:?} is no repository", r.full_name),
+            };
+            r.full_name.parse().map_err(bad)
+        };
+        let names = |all: &[&Repository]| all.iter().map(parse).collect::<Result<Vec<Repo>, _>>();
+        Ok(AccessList { repos: names(&open)?, closed_to: names(&closed)? })
+    }
+}
+
+fn of(repository: &Repository) -> u64 {
+    repository.id
+}
+
+fn organization(org: &str) -> Scope {
+    Scope::Organization(org.to_owned())
+}
+
+/// The group of that name, else the one that differs only in case; the default one where no name is given.
+fn choose<'a>(groups: &'a [Group], name: Option<&GroupName>) -> Option<&'a Group> {
+    let Some(name) = name.map(GroupName::as_str) else {
+        return groups.iter().find(|group| group.default);
+    };
+    let exact = groups.iter().find(|group| group.name == name);
+    exact.or_else(|| groups.iter().find(|group| group.name.eq_ignore_ascii_case(name)))
+}
