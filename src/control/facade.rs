@@ -1,0 +1,230 @@
+//! The one door through which people see and steer the fleet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::sync::watch;
+
+use super::Explanation;
+use super::Question;
+use super::Snapshot;
+use crate::engine::EngineError;
+use crate::model::Mode;
+use crate::model::Plan;
+use crate::model::PoolName;
+use crate::model::RunnerName;
+use crate::model::Time;
+
+/// Something asked of the control loop, with a place for its answer.
+#[derive(Debug)]
+pub enum Command {
+    /// Look and plan, begin nothing.
+    Plan(oneshot::Sender<Plan>),
+    /// Read the file again.
+    Reload(oneshot::Sender<Result<(), FacadeError>>),
+    /// Drain a pool, or end that.
+    DrainPool {
+        /// Its name.
+        pool: PoolName,
+        /// Drain or resume.
+        drain: bool,
+        /// The answer.
+        answer: oneshot::Sender<Result<(), FacadeError>>,
+    },
+    /// Keep more runners of a pool than the file says, for a time.
+    BoostPool {
+        /// Its name.
+        pool: PoolName,
+        /// How many; 0 ends it.
+        count: u32,
+        /// For how long.
+        time: Duration,
+        /// The answer: until when.
+        answer: oneshot::Sender<Result<Time, FacadeError>>,
+    },
+    /// Look, and say why a job waits.
+    Explain {
+        /// Which.
+        question: Question,
+        /// The answer: one for each job that is meant.
+        answer: oneshot::Sender<Vec<Explanation>>,
+    },
+    /// Let a runner go when it is idle; with `force`, at once and busy or not.
+    StopRunner {
+        /// Its name at GitHub, or its container's.
+        runner: String,
+        /// Busy or not.
+        force: bool,
+        /// The answer: the runner's name at GitHub.
+        answer: oneshot::Sender<Result<RunnerName, FacadeError>>,
+    },
+    /// Change between organization and repository mode.
+    SetMode {
+        /// The mode.
+        mode: Mode,
+        /// Only say what would change.
+        dry_run: bool,
+        /// The answer: the plan that follows.
+        answer: oneshot::Sender<Result<Plan, FacadeError>>,
+    },
+    /// A runner's output.
+    Logs {
+        /// Its name at GitHub, or its container's.
+        runner: String,
+        /// How many lines back to begin.
+        tail: usize,
+        /// Whether to go on until it ends.
+        follow: bool,
+        /// The answer.
+        answer: oneshot::Sender<Result<LogStream, FacadeError>>,
+    },
+}
+
+/// A runner's output as it comes.
+pub struct LogStream(pub BoxStream<'static, Result<bytes::Bytes, EngineError>>);
+
+impl std::fmt::Debug for LogStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LogStream")
+    }
+}
+
+/// Why something asked was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FacadeError {
+    /// There is no such pool.
+    #[error("there is no pool {name}{}", suggestion(.nearest))]
+    NoSuchPool {
+        /// What was asked for.
+        name: String,
+        /// The nearest there is.
+        nearest: Option<String>,
+    },
+    /// There is no such runner.
+    #[error("there is no runner {name}; `ghrunner runners list` shows all")]
+    NoSuchRunner {
+        /// What was asked for.
+        name: String,
+    },
+    /// The file is not good; the last good configuration stays.
+    #[error("{report}")]
+    BadConfig {
+        /// All that is wrong with it.
+        report: String,
+    },
+    /// The state directory cannot be written.
+    #[error("cannot write {path}: {why}")]
+    State {
+        /// The file.
+        path: String,
+        /// The system's words.
+        why: String,
+    },
+    /// The engine did not answer.
+    #[error("{0}")]
+    Engine(String),
+    /// The daemon is shutting down.
+    #[error("the daemon is shutting down")]
+    Closing,
+}
+
+fn suggestion(name: &Option<String>) -> String {
+    name.as_ref().map(|n| format!("; did you mean {n}?")).unwrap_or_default()
+}
+
+/// The one door. Cheap to clone; every view of the fleet goes through it, so that no two disagree.
+#[derive(Debug, Clone)]
+pub struct Facade {
+    commands: mpsc::Sender<Command>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+}
+
+impl Facade {
+    /// A door to a control loop that reads `commands` and publishes `snapshots`.
+    pub fn new(commands: mpsc::Sender<Command>, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
+        Self { commands, snapshots }
+    }
+
+    /// The fleet as of the last pass.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.borrow().clone()
+    }
+
+    /// A receiver that wakes on each new snapshot.
+    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// What a pass would do now.
+    ///
+    /// # Errors
+    /// The daemon is shutting down.
+    pub async fn plan(&self) -> Result<Plan, FacadeError> {
+        self.ask(Command::Plan).await
+    }
+
+    /// Reads the file again.
+    ///
+    /// # Errors
+    /// The file is not good; the last good configuration stays.
+    pub async fn reload(&self) -> Result<(), FacadeError> {
+        self.ask(Command::Reload).await?
+    }
+
+    /// Drains a pool, or ends that.
+    ///
+    /// # Errors
+    /// There is no such pool, or the mark cannot be kept.
+    pub async fn drain_pool(&self, pool: PoolName, drain: bool) -> Result<(), FacadeError> {
+        self.ask(|answer| Command::DrainPool { pool, drain, answer }).await?
+    }
+
+    /// Keeps `count` more runners of a pool than the file says, for a time; says until when.
+    ///
+    /// # Errors
+    /// There is no such pool, or the mark cannot be kept.
+    pub async fn boost_pool(&self, pool: PoolName, count: u32, time: Duration) -> Result<Time, FacadeError> {
+        self.ask(|answer| Command::BoostPool { pool, count, time, answer }).await?
+    }
+
+    /// Why a job waits, or would: one answer for each job that is meant.
+    ///
+    /// # Errors
+    /// The daemon is shutting down.
+    pub async fn explain(&self, question: Question) -> Result<Vec<Explanation>, FacadeError> {
+        self.ask(|answer| Command::Explain { question, answer }).await
+    }
+
+    /// Lets a runner go when it is idle; with `force`, at once.
+    ///
+    /// # Errors
+    /// There is no such runner.
+    pub async fn stop_runner(&self, runner: String, force: bool) -> Result<RunnerName, FacadeError> {
+        self.ask(|answer| Command::StopRunner { runner, force, answer }).await?
+    }
+
+    /// Changes between organization and repository mode, or says what that would do.
+    ///
+    /// # Errors
+    /// The mode cannot be kept.
+    pub async fn set_mode(&self, mode: Mode, dry_run: bool) -> Result<Plan, FacadeError> {
+        self.ask(|answer| Command::SetMode { mode, dry_run, answer }).await?
+    }
+
+    /// A runner's output.
+    ///
+    /// # Errors
+    /// There is no such runner, or the engine does not answer.
+    pub async fn logs(&self, runner: String, tail: usize, follow: bool) -> Result<LogStream, FacadeError> {
+        self.ask(|answer| Command::Logs { runner, tail, follow, answer }).await?
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, FacadeError> {
+        let (sender, receiver) = oneshot::channel();
+        self.commands.send(command(sender)).await.map_err(|_| FacadeError::Closing)?;
+        receiver.await.map_err(|_| FacadeError::Closing)
+    }
+}

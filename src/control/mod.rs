@@ -1,0 +1,38 @@
+//! The pass, its triggers, and the facade for people.
+//!
+//! **Knows** when to look, and carries what one pass learnt to the next.
+//! **Does not know** HTTP, command lines or databases; it decides nothing and touches neither engine nor GitHub but
+//! through `observe` and `execute`.
+
+mod clock;
+mod facade;
+mod listings;
+mod memory;
+mod reconcile;
+mod settle;
+mod snapshot;
+mod state;
+mod status;
+mod survey;
+mod tell;
+mod watch;
+
+pub use crate::decide::Explanation;
+pub use crate::decide::Question;
+pub use crate::decide::Why;
+pub use clock::Clock;
+pub use facade::Command;
+pub use facade::Facade;
+pub use facade::FacadeError;
+pub use facade::LogStream;
+pub use reconcile::Apply;
+pub use reconcile::Control;
+pub use reconcile::Inputs;
+pub use reconcile::Loaded;
+pub use reconcile::Loader;
+pub use snapshot::ConfigState;
+pub use snapshot::PoolState;
+pub use snapshot::RunnerState;
+pub use snapshot::Snapshot;
+pub use state::StateDir;
+pub use watch::WatchedFiles;
