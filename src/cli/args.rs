@@ -1,0 +1,374 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ColorChoice;
+use clap::Parser;
+use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser;
+use clap_complete::Shell;
+
+use crate::model::Repo;
+use crate::systemd::LogFormat;
+
+/// Where the configuration is.
+pub(super) const CONFIG_FILE: &str = "/etc/ghrunner/pools.toml";
+
+/// Where modes and marks are kept.
+pub(super) const STATE_DIR: &str = "/var/lib/ghrunner";
+
+/// Where the output of runners that are gone is kept.
+pub(super) const LOGS_DIR: &str = "/var/log/ghrunner";
+
+/// Where the control socket is.
+pub(super) const RUNTIME_DIR: &str = "/run/ghrunner";
+
+/// The control socket's name in the runtime directory.
+pub(super) const SOCKET_NAME: &str = "ghrunner.sock";
+
+const EXAMPLES: &str = "\
+Examples:
+  ghrunner check                        is /etc/ghrunner/pools.toml good?
+  ghrunner status --watch               the fleet, as it changes
+  ghrunner plan                         what the daemon would do now, and what it holds back and why
+  ghrunner runners logs ghrunner-build-3 --follow
+  ghrunner jobs                         what waits and runs, and why it waits
+  ghrunner pools drain build            let its runners finish and start no more
+  ghrunner doctor                       tokens, groups, engine, images, disk: what is wrong, and what to do
+  ghrunner verify build                 try the pool's image without registering anything
+
+Exit codes:
+  0 good    1 the answer is bad (check, doctor, verify)    2 could not be carried out
+  64 bad usage    69 no container engine    73 a directory or the socket cannot be made    75 a daemon runs already
+  77 not permitted    78 configuration missing or wrong";
+
+/// Keeps a fleet of ephemeral GitHub Actions runners in the state that one file declares.
+#[derive(Debug, Parser)]
+#[command(name = "ghrunner", version, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Args {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+pub struct Global {
+    /// The daemon's control socket [default: $RUNTIME_DIRECTORY/ghrunner.sock or /run/ghrunner/ghrunner.sock]
+    #[arg(long, global = true, env = "GHRUNNER_SOCKET", value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Print JSON of a stable shape
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colours; `auto` means on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon: what the systemd unit calls
+    #[command(
+        after_help = "Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT stop, and a second one \
+                            stops at once. Runners go on while the daemon is away."
+    )]
+    Run(Run),
+    /// Say whether a configuration file is good: every error and warning, each with its place
+    #[command(after_help = "Examples:\n  ghrunner check\n  ghrunner check --json ./pools.toml")]
+    Check(Check),
+    /// Say what the next pass would do, and what it would hold back and why
+    #[command(
+        after_help = "Without --dry-run the daemon is asked. With it this process looks at GitHub and the \
+                            engine by itself, needs no daemon, and changes nothing."
+    )]
+    Plan(Plan),
+    /// Show the daemon, its pools and its runners
+    #[command(
+        after_help = "Examples:\n  ghrunner status\n  ghrunner status --watch\n  ghrunner status --json | jq .pools"
+    )]
+    Status(Status),
+    /// Show the jobs that wait and run, and why each waits
+    #[command(
+        after_help = "Examples:\n  ghrunner jobs --watch\n  ghrunner jobs --json | jq '.[] | select(.job.state == \"queued\")'"
+    )]
+    Jobs(Jobs),
+    /// Say why a job waits: the one reason, and what to do
+    #[command(
+        after_help = "Examples:\n  ghrunner explain https://github.com/acme/app/actions/runs/123/job/456\n  ghrunner \
+                            explain https://github.com/acme/app/actions/runs/123    every job of the run\n  ghrunner \
+                            explain self-hosted linux gpu --repo acme/app         a job that would ask for these labels"
+    )]
+    Explain(Explain),
+    /// List, show, stop or drain runners, or read their output
+    #[command(subcommand)]
+    Runners(Runners),
+    /// List, show, drain, resume or boost pools
+    #[command(subcommand)]
+    Pools(Pools),
+    /// Move organization pools to repository runners, or back
+    #[command(
+        after_help = "Examples:\n  ghrunner rollback --dry-run    what would change\n  ghrunner rollback --yes        \
+                            into repository mode, without asking\n  ghrunner rollback --undo       back to organization mode"
+    )]
+    Rollback(Rollback),
+    /// Read the configuration file again
+    Reload,
+    /// Look for whatever keeps runners from working: tokens, groups, clock, engine, images, disk, socket
+    Doctor(Doctor),
+    /// Try a pool's image from start to end without registering anything
+    #[command(after_help = "Example:\n  ghrunner verify build -- /home/runner/run.sh --version")]
+    Verify(Verify),
+    /// Print a completion script
+    #[command(after_help = "Example:\n  ghrunner completions bash > /etc/bash_completion.d/ghrunner")]
+    Completions(Completions),
+    /// Write the manual pages, or print this command's own
+    Man(Man),
+}
+
+/// `run`.
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "GHRUNNER_CONFIG", default_value = CONFIG_FILE)]
+    pub config: PathBuf,
+    /// Where modes and marks are kept [default: $STATE_DIRECTORY or /var/lib/ghrunner]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Where the output of runners that are gone is kept [default: $LOGS_DIRECTORY or /var/log/ghrunner]
+    #[arg(long, value_name = "DIR")]
+    pub logs_dir: Option<PathBuf>,
+    /// Where the control socket is made [default: $RUNTIME_DIRECTORY or /run/ghrunner]
+    #[arg(long, value_name = "DIR")]
+    pub runtime_dir: Option<PathBuf>,
+    /// How the log is written; `auto` is the journal where standard error leads to it, else text
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = log_formats())]
+    pub log_format: LogFormat,
+    /// How much is logged: error, warn, info, debug, trace, or filters such as `info,ghrunner::github=debug`
+    #[arg(long, value_name = "LEVEL", env = "GHRUNNER_LOG", default_value = "info")]
+    pub log_level: String,
+}
+
+/// `check`.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The configuration file
+    #[arg(value_name = "FILE", env = "GHRUNNER_CONFIG", default_value = CONFIG_FILE)]
+    pub file: PathBuf,
+}
+
+/// `plan`.
+#[derive(Debug, clap::Args)]
+pub struct Plan {
+    /// Ask GitHub and the engine instead of the daemon
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The configuration file, for --dry-run
+    #[arg(long, value_name = "FILE", env = "GHRUNNER_CONFIG", default_value = CONFIG_FILE)]
+    pub config: PathBuf,
+    /// Where a daemon keeps modes and marks, for --dry-run [default: $STATE_DIRECTORY or /var/lib/ghrunner]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// `status`.
+#[derive(Debug, clap::Args)]
+pub struct Status {
+    /// Go on showing it, until interrupted
+    #[arg(long, short)]
+    pub watch: bool,
+}
+
+/// `jobs`.
+#[derive(Debug, clap::Args)]
+pub struct Jobs {
+    /// Go on showing them, until interrupted
+    #[arg(long, short)]
+    pub watch: bool,
+}
+
+/// `explain`.
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    /// The address of a run or job, or the labels of one
+    #[arg(value_name = "URL|LABEL", required = true)]
+    pub what: Vec<String>,
+    /// The repository of a job with these labels
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: Option<Repo>,
+}
+
+/// `runners`.
+#[derive(Debug, Subcommand)]
+pub enum Runners {
+    /// All runners
+    List {
+        /// Only this pool's
+        #[arg(long, value_name = "POOL")]
+        pool: Option<String>,
+        /// Show runners that are gone instead, and why they ended
+        #[arg(long)]
+        ended: bool,
+    },
+    /// All that is known of one runner
+    Show {
+        /// Its name at GitHub, or its container's
+        #[arg(value_name = "RUNNER")]
+        name: String,
+    },
+    /// What a runner prints
+    Logs {
+        /// Its name at GitHub, or its container's
+        #[arg(value_name = "RUNNER")]
+        name: String,
+        /// Go on until it ends
+        #[arg(long, short)]
+        follow: bool,
+        /// How many lines back to begin
+        #[arg(long, short = 'n', value_name = "LINES", default_value_t = 100)]
+        tail: usize,
+    },
+    /// Let a runner go: as soon as it is idle, or with --force at once
+    Stop {
+        /// Its name at GitHub, or its container's
+        #[arg(value_name = "RUNNER")]
+        name: String,
+        /// At once, even in a job, which then fails
+        #[arg(long)]
+        force: bool,
+    },
+    /// Let a runner go as soon as it is idle
+    Drain {
+        /// Its name at GitHub, or its container's
+        #[arg(value_name = "RUNNER")]
+        name: String,
+    },
+}
+
+/// `pools`.
+#[derive(Debug, Subcommand)]
+pub enum Pools {
+    /// All pools
+    List,
+    /// All that is known of one pool
+    Show {
+        /// Its name in the file
+        #[arg(value_name = "POOL")]
+        name: String,
+    },
+    /// Let a pool's runners finish and start no more; it lasts until `resume`
+    Drain {
+        /// Its name in the file
+        #[arg(value_name = "POOL")]
+        name: String,
+    },
+    /// Serve a drained pool again
+    Resume {
+        /// Its name in the file
+        #[arg(value_name = "POOL")]
+        name: String,
+    },
+    /// Keep more runners than the file says, within max, for a time
+    Boost {
+        /// Its name in the file
+        #[arg(value_name = "POOL")]
+        name: String,
+        /// How many more; 0 ends it
+        #[arg(value_name = "COUNT")]
+        count: u32,
+        /// For how long, a week at most
+        #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = boost_time)]
+        time: Duration,
+    },
+}
+
+/// `rollback`.
+#[derive(Debug, clap::Args)]
+pub struct Rollback {
+    /// Only say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go back to organization mode
+    #[arg(long)]
+    pub undo: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, clap::Args)]
+pub struct Doctor {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "GHRUNNER_CONFIG", default_value = CONFIG_FILE)]
+    pub config: PathBuf,
+}
+
+/// `verify`.
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// The pool
+    #[arg(value_name = "POOL")]
+    pub pool: String,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "GHRUNNER_CONFIG", default_value = CONFIG_FILE)]
+    pub config: PathBuf,
+    /// How long it may run, 10m at most
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = trial_time)]
+    pub timeout: Duration,
+    /// What to run in it; without it the runner is asked for its version
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// `completions`.
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    /// For which shell
+    pub shell: Shell,
+}
+
+/// `man`.
+#[derive(Debug, clap::Args)]
+pub struct Man {
+    /// Where to write the pages of all commands; without it the command's own page is printed
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// `$RUNTIME_DIRECTORY` as systemd sets it (systemd.exec(5)): the first, where there are several.
+pub(super) fn directory_from(variable: &str, fallback: &str) -> PathBuf {
+    let given = std::env::var(variable).ok().filter(|v| !v.is_empty());
+    given.and_then(|v| v.split(':').next().map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(fallback))
+}
+
+/// Where the daemon's socket is when nobody says.
+pub(super) fn default_socket() -> PathBuf {
+    directory_from("RUNTIME_DIRECTORY", RUNTIME_DIR).join(SOCKET_NAME)
+}
+
+/// A daemon takes a canary for forgotten after a quarter of an hour.
+fn trial_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|e| e.to_string())?;
+    if time > Duration::from_secs(600) { Err("at most 10m".to_owned()) } else { Ok(time) }
+}
+
+/// What should hold for longer belongs in the file.
+fn boost_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|e| e.to_string())?;
+    let week = Duration::from_secs(7 * 24 * 3600);
+    if time > week {
+        Err("at most 7d; what should hold for longer belongs in the file".to_owned())
+    } else {
+        Ok(time)
+    }
+}
+
+fn log_formats() -> impl TypedValueParser<Value = LogFormat> {
+    PossibleValuesParser::new(LogFormat::NAMES).map(|name| LogFormat::named(&name))
+}
