@@ -1,0 +1,110 @@
+//! Whether runners are paid for that no job explains.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ghrunner::decide::places;
+use ghrunner::model::ContainerId;
+use ghrunner::model::Demand;
+use ghrunner::model::Mode;
+use ghrunner::model::Pool;
+use tokio::time::Instant;
+
+use super::state::State;
+use super::weather::Weather;
+
+/// What a source knows may be this old where nothing is wrong with it: a poller looks at a quiet queue once a minute.
+const KNOWN_WITHIN: Duration = Duration::from_secs(120);
+/// The longest fault of a source, and what it takes to hear anew after it: until then what was true before it may be
+/// believed.
+const BELIEVED_WITHIN: Duration = Duration::from_secs(90 * 60);
+/// So long after a fault nothing of it is believed any more: the slowest look at a queue is ten minutes after another.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(20 * 60);
+/// So long after an edit, a stop by hand and their like, runners may stand that are being replaced.
+const SETTLED_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// How many jobs there were, and when something was wrong.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// For each label the number of jobs that are not over, from each moment on.
+    open: BTreeMap<String, Vec<(Instant, u32)>>,
+    /// When something last happened by which runners are replaced.
+    disturbed: Option<Instant>,
+    /// When a source of demand was last in trouble.
+    troubled: Option<Instant>,
+}
+
+impl Ledger {
+    pub(super) fn disturb(&mut self) {
+        self.disturbed = Some(Instant::now());
+    }
+
+    pub(super) fn trouble(&mut self, until: Instant) {
+        self.troubled = self.troubled.max(Some(until));
+    }
+
+    /// The most jobs that a source may believe to be there.
+    fn most(&self, label: &str, now: Instant) -> u32 {
+        let troubled = self.troubled.is_some_and(|until| until + FORGOTTEN_AFTER > now);
+        let window = if troubled { BELIEVED_WITHIN } else { KNOWN_WITHIN };
+        let Some(counts) = self.open.get(label) else { return 0 };
+        let mut most = 0;
+        for (at, count) in counts.iter().rev() {
+            most = most.max(*count);
+            // The count before the window is the one with which it begins.
+            if *at + window < now {
+                break;
+            }
+        }
+        most
+    }
+}
+
+impl State {
+    /// Notes how many jobs there are for a label, or how many GitHub says there are.
+    pub(super) fn count_open(&mut self, label: &str) {
+        if !self.services.told {
+            return;
+        }
+        let open = self.jobs.values().filter(|job| job.label == label && !job.held).count();
+        let stuck = self.services.sets.values().filter(|set| set.name == label).filter_map(|set| set.stuck);
+        let count = u32::try_from(open).unwrap_or(u32::MAX).max(stuck.sum());
+        self.ledger.open.entry(label.to_owned()).or_default().push((Instant::now(), count));
+    }
+
+    fn stands(&self, pool: &Pool) -> u32 {
+        let mode_places = |mode| places(pool, mode, Some(&self.admitted)).len();
+        let each = pool.min + pool.min_idle;
+        let most = mode_places(Mode::Organization).max(mode_places(Mode::Repository));
+        each * u32::try_from(most).unwrap_or(u32::MAX)
+    }
+}
+
+/// A runner begins. Those that can take a job, or have one, are never more than the jobs that there were at one moment
+/// of the time from which demand may still be believed, and those that stand without any: no runner is wanted for a job
+/// that has one, none for a job that is told of twice, and one that failed is of no use and does not count.
+pub(super) fn after_launch(state: &mut State, id: &ContainerId) {
+    let now = Instant::now();
+    let settled = state.ledger.disturbed.is_none_or(|at| at + SETTLED_AFTER < now);
+    if !state.services.told || !settled || state.daemons > 1 || state.weather != Weather::default() {
+        return;
+    }
+    let Some(name) = state.containers.get(id).map(|held| held.container.pool.clone()) else { return };
+    let Some(pool) = state.config.pools.get(&name).filter(|pool| pool.demand != Demand::Fixed) else {
+        return;
+    };
+    let useful = state.runners().filter(|held| held.container.pool == name && held.process.is_some());
+    let useful = useful.filter(|held| {
+        let process = held.process.as_ref().expect("it was just seen");
+        let registered = process.registration.map(|number| state.registered.get(&number));
+        let listed = registered.is_none_or(|r| r.is_some_and(|r| r.gone.is_none()));
+        listed && !process.doomed && !process.leaving
+    });
+    let useful = u32::try_from(useful.count()).unwrap_or(u32::MAX);
+    let (jobs, stand) = (state.ledger.most(name.as_str(), now), state.stands(pool));
+    if useful > jobs + stand {
+        state.breaks(format!(
+            "12: pool {name} has {useful} runners for {jobs} jobs at most and {stand} that stand"
+        ));
+    }
+}
