@@ -15,6 +15,7 @@ use crate::model::CreateRunner;
 use crate::model::ErrorClass;
 use crate::model::InFlight;
 use crate::model::InFlightKind;
+use crate::model::Leftover;
 use crate::model::PoolName;
 use crate::model::RetireReason;
 use crate::model::Scope;
@@ -31,7 +32,8 @@ const NAME_TAKEN: Duration = Duration::from_secs(15);
 /// How long a registration that GitHub calls busy is left alone when its container is gone: GitHub takes minutes to
 /// notice.
 const LOST_BUSY: Duration = Duration::from_secs(60);
-
+/// How long an image is left alone that the engine did not give away: a container of somebody else uses it.
+const IMAGE_IN_USE: Duration = Duration::from_secs(60);
 /// How long a run that was cancelled is left alone.
 const RUN_CANCELLED: Duration = Duration::from_secs(300);
 
@@ -109,7 +111,13 @@ pub(super) fn settle(
         }
         Action::Deregister(reg) => removed(book, reg.name.as_str(), outcome, now, LOST_BUSY),
         Action::RemoveCompanion { container } => removed(book, &container.name, outcome, now, REMOVAL_FAILED),
-        Action::Collect(leftover) => removed(book, &leftover.key(), outcome, now, LOST_BUSY),
+        Action::Collect(leftover) => {
+            let leave = match leftover {
+                Leftover::Image { .. } => IMAGE_IN_USE,
+                Leftover::Volume { .. } | Leftover::Network { .. } => REMOVAL_FAILED,
+            };
+            removed(book, &leftover.key(), outcome, now, leave);
+        }
         // Done or not, asking again at once would change nothing: GitHub takes its time to end a run.
         Action::CancelRun { repo, run, .. } => {
             book.leave_until.insert(Action::run_key(repo, *run), now + RUN_CANCELLED);

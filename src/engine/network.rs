@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::time::Duration;
 
 use bollard::models::Network;
 use bollard::models::NetworkCreateRequest;
@@ -20,6 +21,9 @@ use super::names;
 
 /// Turns off traffic between containers of one bridge.
 const NO_TRAFFIC_BETWEEN: (&str, &str) = ("com.docker.network.bridge.enable_icc", "false");
+
+/// The waits for an engine to let go of the network of a container that is gone.
+const LET_GO: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
 /// Networks seen to exist, so that a hundred creates ask once.
 #[derive(Debug, Default)]
@@ -89,10 +93,22 @@ pub(super) async fn remove_all(link: &Link, instance: &InstanceId, name: &str) -
     let mut first = Ok(());
     for network in named(link, name).await?.into_iter().filter(|network| is_ours(network, instance)) {
         if let Some(id) = network.id {
-            first = first.and(remove(link, &id).await);
+            first = first.and(remove_soon(link, &id).await);
         }
     }
     first
+}
+
+/// Removes a network that may be in use for a moment yet: an engine takes a container out of its lists before it has let
+/// go of the container's network.
+async fn remove_soon(link: &Link, id: &str) -> Result<(), EngineError> {
+    for wait in LET_GO {
+        match remove(link, id).await {
+            Err(EngineError::Refused { status: 409, .. }) => tokio::time::sleep(wait).await,
+            other => return other,
+        }
+    }
+    remove(link, id).await
 }
 
 async fn remove(link: &Link, id: &str) -> Result<(), EngineError> {

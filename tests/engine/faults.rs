@@ -277,6 +277,22 @@ async fn many_creates_make_one_network_and_a_pruned_one_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_network_is_removed_as_soon_as_its_last_container_lets_go_of_it() {
+    let lab = Lab::new("letgo").await;
+    let id = lab.started(&lab.runner(0, "idle")).await;
+    let leftovers = lab.engine.leftovers().await.unwrap();
+    let [network @ Leftover::Network { .. }] = leftovers.as_slice() else { panic!("{leftovers:?}") };
+    let kill = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        lab.engine.stop(&id, Duration::from_secs(1)).await
+    };
+    let (collected, stopped) = tokio::join!(lab.engine.collect(network), kill);
+    stopped.unwrap();
+    collected.unwrap();
+    assert_eq!(lab.engine.leftovers().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_runner_has_few_rights() {
     let lab = Lab::new("rights").await;
     let id = lab.started(&lab.runner(0, "status")).await;
