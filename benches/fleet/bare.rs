@@ -58,7 +58,8 @@ impl Recipe {
     /// Makes and starts it all, so many at a time.
     pub(crate) async fn make(&self, fleet: &Fleet, concurrency: usize) {
         let docker = fleet.docker();
-        for network in &self.networks {
+        let there = fleet.networks().await.unwrap();
+        for network in self.networks.iter().filter(|network| !there.contains(&network.name)) {
             docker.create_network(network.clone()).await.unwrap();
         }
         stream::iter(&self.containers)
@@ -71,13 +72,10 @@ impl Recipe {
     }
 }
 
-/// Removes whatever is the fleet's, by force.
+/// Removes all containers of the fleet, by force.
 pub(crate) async fn unmake(fleet: &Fleet) {
     let ids = fleet.ids().await.unwrap();
     stream::iter(ids).for_each_concurrent(8, async |id| fleet.remove(&id).await.unwrap()).await;
-    for network in fleet.networks().await.unwrap() {
-        fleet.docker().remove_network(&network).await.unwrap();
-    }
 }
 
 /// The same yardstick for everybody: the engine's own word that a container of the fleet was started.

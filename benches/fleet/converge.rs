@@ -87,6 +87,7 @@ async fn bare(stage: &Stage, recipe: &Recipe, concurrency: usize, runners: u32) 
     starts.count(runners).await;
     let took = begun.elapsed().as_secs_f64();
     unmake(&stage.fleet).await;
+    stage.fleet.remove_networks().await.unwrap();
     stage.daemon.signal(Signal::SIGCONT);
     // It hears of all that now, and is to be done with it before its own turn.
     tokio::time::sleep(Duration::from_secs(2)).await;

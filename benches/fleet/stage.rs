@@ -179,11 +179,16 @@ start_timeout = "30m"
         unmake(&self.fleet).await;
         self.daemon.signal(Signal::SIGCONT);
         lab::until("nothing left of the fleet", Duration::from_secs(180), async || {
-            let left = self.fleet.ids().await.ok()?.len() + self.fleet.networks().await.ok()?.len();
-            (left == 0 && self.sim.snapshot().runners.is_empty()).then_some(())
+            let left = self.fleet.ids().await.ok()?.len() + self.sim.snapshot().runners.len();
+            (left == 0).then_some(())
         })
         .await
         .unwrap();
+        // A network that the engine itself cannot remove serves again.
+        let _ = lab::until("no network is left", Duration::from_secs(20), async || {
+            self.fleet.networks().await.ok()?.is_empty().then_some(())
+        })
+        .await;
     }
 
     /// Ends the daemon in good order; what is left goes with the fleet.

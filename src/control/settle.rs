@@ -15,7 +15,6 @@ use crate::model::CreateRunner;
 use crate::model::ErrorClass;
 use crate::model::InFlight;
 use crate::model::InFlightKind;
-use crate::model::Leftover;
 use crate::model::PoolName;
 use crate::model::RetireReason;
 use crate::model::Scope;
@@ -32,8 +31,8 @@ const NAME_TAKEN: Duration = Duration::from_secs(15);
 /// How long a registration that GitHub calls busy is left alone when its container is gone: GitHub takes minutes to
 /// notice.
 const LOST_BUSY: Duration = Duration::from_secs(60);
-/// How long an image is left alone that the engine did not give away: a container of somebody else uses it.
-const IMAGE_IN_USE: Duration = Duration::from_secs(60);
+/// How long something is left alone that the engine did not give away because it is in use: by somebody else, then.
+const IN_USE: Duration = Duration::from_secs(300);
 /// How long a run that was cancelled is left alone.
 const RUN_CANCELLED: Duration = Duration::from_secs(300);
 
@@ -112,10 +111,8 @@ pub(super) fn settle(
         Action::Deregister(reg) => removed(book, reg.name.as_str(), outcome, now, LOST_BUSY),
         Action::RemoveCompanion { container } => removed(book, &container.name, outcome, now, REMOVAL_FAILED),
         Action::Collect(leftover) => {
-            let leave = match leftover {
-                Leftover::Image { .. } => IMAGE_IN_USE,
-                Leftover::Volume { .. } | Leftover::Network { .. } => REMOVAL_FAILED,
-            };
+            let in_use = matches!(outcome, Err(Failure::Engine(EngineError::Refused { status: 409, .. })));
+            let leave = if in_use { IN_USE } else { REMOVAL_FAILED };
             removed(book, &leftover.key(), outcome, now, leave);
         }
         // Done or not, asking again at once would change nothing: GitHub takes its time to end a run.
@@ -193,6 +190,7 @@ fn back_off(book: &mut Book, pool: &PoolName, reason: String, now: Time, jitter:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Leftover;
 
     #[test]
     fn failures_of_one_batch_count_as_one() {
@@ -205,5 +203,19 @@ mod tests {
         barren(&mut book, &pool, "again".into(), Time::from_secs(106), 0.0);
         assert_eq!(book.backoff[&pool].failures, 2);
         assert_eq!(book.backoff[&pool].until, Time::from_secs(116));
+    }
+
+    #[test]
+    fn what_is_in_use_is_left_alone_for_longer_than_what_failed_to_go() {
+        let pool = PoolName::parse("build").unwrap();
+        let network = Leftover::Network { name: "ghrunner-build".into(), pool };
+        let left = |status| {
+            let mut book = Book::default();
+            let refused = EngineError::Refused { call: "remove a network", status, message: String::new() };
+            let outcome = Err(Failure::Engine(refused));
+            settle(&mut book, &Action::Collect(network.clone()), &outcome, Time(0), 0.0, &[]);
+            book.leave_until[&network.key()]
+        };
+        assert_eq!((left(409), left(500)), (Time::from_secs(300), Time::from_secs(15)));
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bollard::models::Network;
 use bollard::models::NetworkCreateRequest;
+use bollard::query_parameters::InspectNetworkOptions;
 use bollard::query_parameters::ListNetworksOptionsBuilder;
 
 use crate::model::InstanceId;
@@ -24,6 +25,11 @@ const NO_TRAFFIC_BETWEEN: (&str, &str) = ("com.docker.network.bridge.enable_icc"
 
 /// The waits for an engine to let go of the network of a container that is gone.
 const LET_GO: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+
+/// Engines lose count when containers of one network come and go at the same moment, and count anew when they start:
+/// <https://github.com/moby/moby/issues/42119>.
+const MISCOUNTED: &str = "nothing is attached to it, but the engine has lost count of what was; it can be removed once \
+    the engine has been restarted";
 
 /// Networks seen to exist, so that a hundred creates ask once.
 #[derive(Debug, Default)]
@@ -108,7 +114,21 @@ async fn remove_soon(link: &Link, id: &str) -> Result<(), EngineError> {
             other => return other,
         }
     }
-    remove(link, id).await
+    match remove(link, id).await {
+        Err(EngineError::Refused { call, status: 409, .. }) if !attached(link, id).await? => {
+            Err(EngineError::Refused { call, status: 409, message: MISCOUNTED.to_owned() })
+        }
+        other => other,
+    }
+}
+
+/// Whether a running container is attached to the network.
+async fn attached(link: &Link, id: &str) -> Result<bool, EngineError> {
+    let options = None::<InspectNetworkOptions>;
+    let found = link
+        .call("inspect a network", LOOK, async |session| session.docker.inspect_network(id, options).await)
+        .await?;
+    Ok(found.containers.is_some_and(|containers| !containers.is_empty()))
 }
 
 async fn remove(link: &Link, id: &str) -> Result<(), EngineError> {
