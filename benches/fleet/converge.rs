@@ -41,6 +41,7 @@ pub(crate) async fn compare(
     daemon(stage).await;
     let recipe = Recipe::of(&stage.fleet).await;
     stage.empty().await;
+    stage.replenish().await;
 
     let mut bares: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     let mut daemons = Vec::new();
@@ -50,12 +51,14 @@ pub(crate) async fn compare(
         bares.entry(concurrency).or_default().push(bare(stage, &recipe, concurrency, runners).await);
         daemons.push(daemon(stage).await);
         stage.empty().await;
+        stage.replenish().await;
     }
     let best = *bares.iter().min_by(|a, b| a.1[0].total_cmp(&b.1[0])).unwrap().0;
     for _ in 0..rounds {
         bares.entry(best).or_default().push(bare(stage, &recipe, best, runners).await);
         daemons.push(daemon(stage).await);
         stage.empty().await;
+        stage.replenish().await;
     }
     let (by_daemon, by_bare) = (median(&daemons), median(&bares[&best]));
     #[expect(clippy::cast_precision_loss, reason = "a handful")]

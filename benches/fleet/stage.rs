@@ -191,6 +191,12 @@ start_timeout = "30m"
         .await;
     }
 
+    /// Waits until what the daemon has asked of GitHub counts no more: it sends what costs 850 points in a minute, and
+    /// registering a runner costs five, deleting the registration as much.
+    pub(crate) async fn replenish(&self) {
+        tokio::time::sleep(Duration::from_secs(61)).await;
+    }
+
     /// Ends the daemon in good order; what is left goes with the fleet.
     pub(crate) async fn end(mut self) {
         self.empty().await;
