@@ -9,6 +9,8 @@ mod common;
 mod demand;
 #[path = "decide/golden.rs"]
 mod golden;
+#[path = "decide/over.rs"]
+mod over;
 #[path = "decide/planted.rs"]
 mod planted;
 #[path = "decide/properties.rs"]

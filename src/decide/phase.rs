@@ -8,6 +8,8 @@ use super::Policy;
 use crate::model::Book;
 use crate::model::Container;
 use crate::model::ContainerState;
+use crate::model::Job;
+use crate::model::JobId;
 use crate::model::JobState;
 use crate::model::Phase;
 use crate::model::Runner;
@@ -24,6 +26,9 @@ const LISTING_SLACK: Duration = Duration::from_secs(10);
 
 /// How long a runner that was online may be offline: networks come back, a listener that hangs does not.
 const OFFLINE_HOLDS: Duration = Duration::from_secs(300);
+
+/// More than GitHub takes to miss a runner that was lost in a job, which is minutes.
+const MISSED_BY_NOW: Duration = Duration::from_secs(20 * 60);
 
 /// For pools that the file no longer has: their runners still get time to come online before they count as failed.
 const START_TIMEOUT_UNKNOWN: Duration = Duration::from_secs(120);
@@ -118,7 +123,15 @@ fn gone(world: &World, now: Time) -> BTreeMap<RunnerName, Time> {
         .collect()
 }
 
-/// Carries on since when each runner has been idle, busy and offline without a break.
+/// Whether a scale set's job must have ended although no message told so: GitHub, too, has missed its runner by now. What
+/// a queue lists is believed, for the next listing corrects it.
+fn is_over(job: &Job, gone: &BTreeMap<RunnerName, Time>, now: Time) -> bool {
+    let JobState::Running { runner: Some(runner) } = &job.state else { return false };
+    let told_by_set = matches!(job.id, JobId::Request(_));
+    told_by_set && gone.get(runner).is_some_and(|since| now.since(*since) > MISSED_BY_NOW)
+}
+
+/// Carries on since when each runner has been idle, busy and offline without a break, and drops jobs that must be over.
 pub fn track(policy: &Policy, world: &mut World, now: Time) {
     let (mut idle, mut busy, mut offline) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let book = &world.book;
@@ -137,6 +150,7 @@ pub fn track(policy: &Policy, world: &mut World, now: Time) {
         }
     }
     let gone = gone(world, now);
+    world.demand.jobs.retain(|job| !is_over(job, &gone, now));
     world.book.gone_since = gone;
     world.book.idle_since = idle;
     world.book.busy_since = busy;

@@ -9,6 +9,7 @@ use crate::decide::Policy;
 use crate::model::Action;
 use crate::model::HeldReason;
 use crate::model::Job;
+use crate::model::JobId;
 use crate::model::JobState;
 use crate::model::OnLostJob;
 use crate::model::Pool;
@@ -54,7 +55,9 @@ fn lost<'a>(
     world: &'a World,
     now: Time,
 ) -> impl Iterator<Item = (&'a Pool, &'a Job, &'a RunnerName, Time)> {
-    world.demand.jobs.iter().filter_map(move |job| {
+    // Only a listing tells that a job still runs: a scale set's message that it ended may have been missed.
+    let listed = world.demand.jobs.iter().filter(|job| matches!(job.id, JobId::Job(_)));
+    listed.filter_map(move |job| {
         let JobState::Running { runner: Some(runner) } = &job.state else { return None };
         let since = *world.book.gone_since.get(runner)?;
         let (pool, _) = policy.pool(&runner.made_by(&world.instance)?.0)?;
