@@ -18,7 +18,9 @@ impl<G: ScaleSets> Task<G> {
                 SetNews::Available(job) => Some(job.id),
                 _ => None,
             });
-            if let Some(count) = message.statistics {
+            // One from before the place that is kept was counted earlier than what the session began with.
+            let cursor = self.kept.as_ref().map_or(0, |kept| kept.cursor);
+            if let Some(count) = message.statistics.filter(|_| message.id > cursor) {
                 self.taken = 0;
                 self.counted(count);
             }

@@ -22,6 +22,7 @@ use crate::github::GitHubError;
 use crate::github::SetError;
 use crate::github::SetNews;
 use crate::model::SetState;
+use crate::model::SetStatistics;
 use crate::model::SetView;
 use crate::model::Time;
 use crate::model::Wanted;
@@ -336,6 +337,31 @@ async fn after_a_restart_the_level_is_github_s_count() {
     bench.listens().await;
     assert_eq!((bench.assigned(), bench.jobs().len()), (2, 0));
     assert_eq!(github.log("poll").last().unwrap(), "poll 1 9");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_of_an_earlier_run_that_comes_again_counts_nothing() {
+    let (github, dir) = (Arc::new(Fake::default()), dir());
+    let bench = start(github.clone(), dir.path(), one(9));
+    settle().await;
+    github.send(7, 2, &[assigned(1), assigned(2)]);
+    settle().await;
+    bench.stop().await;
+    github.state().count = SetStatistics::default();
+    let bench = start(github.clone(), dir.path(), one(9));
+    bench.listens().await;
+    assert_eq!(bench.assigned(), 0);
+    github.state().repeats = true;
+    github.send(7, 2, &[]);
+    settle().await;
+    assert_eq!(
+        (bench.assigned(), github.log("ack").len()),
+        (0, 2),
+        "it was counted before this session began"
+    );
+    github.send(8, 1, &[]);
+    settle().await;
+    assert_eq!(bench.assigned(), 1);
 }
 
 #[tokio::test(start_paused = true)]
