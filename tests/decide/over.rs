@@ -24,6 +24,6 @@ fn left_after(gone_for: &str) -> Vec<JobId> {
 fn a_scale_sets_job_is_over_when_its_runner_has_been_gone_for_long_and_a_listed_one_when_the_listing_says_so()
 {
     let (told, listed) = (JobId::Request(1), JobId::Job(2));
-    assert_eq!(left_after("19m"), [told, listed]);
+    assert_eq!(left_after("19m"), [listed, told]);
     assert_eq!(left_after("21m"), [listed]);
 }
