@@ -156,7 +156,12 @@ impl ScaleSets for World {
         _: &Scope,
         session: &Session,
     ) -> Result<Session, SetError> {
-        Ok(session.clone())
+        let (set, id, renewed) = (session.set, session.id.clone(), session.clone());
+        self.ask("renew a session", move |state| {
+            state.session(set, &id)?;
+            Ok(Session { statistics: state.statistics(set), ..renewed })
+        })
+        .await
     }
 
     async fn close_session(

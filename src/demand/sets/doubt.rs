@@ -12,12 +12,18 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// A message tells of at most fifty jobs; of more, not all need be known.
 const TOLD_AT_ONCE: u32 = 50;
 
+/// When GitHub is asked to count anew: its last count may only be an old one, of a message that came late.
+const ASK_AFTER: Duration = Duration::from_secs(2 * 60);
+/// How often.
+const ASK_EACH: Duration = Duration::from_secs(10 * 60);
+
 /// Differences, and since when each lasts.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
     idle: Option<Time>,
     high: Option<Time>,
     low: Option<Time>,
+    asked: Option<Time>,
 }
 
 impl Doubt {
@@ -32,6 +38,17 @@ impl Doubt {
         for (since, holds) in differences {
             *since = holds.then(|| since.unwrap_or(now));
         }
+    }
+
+    /// Whether GitHub is to be asked to count anew; if so, the next time is a while later.
+    pub(super) fn asks(&mut self, now: Time) -> bool {
+        let first = [self.idle, self.high, self.low].into_iter().flatten().min();
+        let asks = first.is_some_and(|since| now.since(since) >= ASK_AFTER)
+            && self.asked.is_none_or(|at| now.since(at) >= ASK_EACH);
+        if asks {
+            self.asked = Some(now);
+        }
+        asks
     }
 
     /// What does not go together, and has not for a while.
@@ -128,6 +145,16 @@ mod tests {
             "{words}"
         );
         assert_eq!(after(&zero, &heard(false, &[])), None);
+    }
+
+    #[test]
+    fn github_is_asked_to_count_anew_before_anybody_is_told_and_not_all_the_time() {
+        let (mut doubt, heard) = (Doubt::default(), heard(true, &[]));
+        doubt.look(&count(2, 0, 0), &heard, minutes(0));
+        assert!(!doubt.asks(minutes(1)));
+        assert!(doubt.asks(minutes(2)) && !doubt.asks(minutes(11)) && doubt.asks(minutes(12)));
+        doubt.look(&count(0, 0, 0), &heard, minutes(30));
+        assert!(!doubt.asks(minutes(30)), "nothing is in doubt");
     }
 
     #[test]

@@ -179,7 +179,8 @@ impl ScaleSets for Fake {
         _: &Scope,
         session: &Session,
     ) -> Result<Session, SetError> {
-        Ok(session.clone())
+        self.call("renew", &session.id).await?;
+        Ok(Session { statistics: self.state().count, ..session.clone() })
     }
 
     async fn close_session(

@@ -166,6 +166,10 @@ impl<G: ScaleSets> Task<G> {
                 None => return Ok(Stage::Messages),
             }
         }
+        let now = self.now();
+        if self.doubt.asks(now) && finish(&desk.cancel, self.recount()).await.transpose()?.is_none() {
+            return Ok(Stage::Messages);
+        }
         let Some(mut session) = self.session.take() else { return Ok(Stage::Session) };
         self.state = SetState::Listening;
         self.publish();
@@ -201,6 +205,27 @@ impl<G: ScaleSets> Task<G> {
             }
         }
         Ok(Stage::Messages)
+    }
+
+    /// Has GitHub count anew, which it does when a session is renewed. A service that does not is listened to all the same.
+    async fn recount(&mut self) -> Result<(), SetError> {
+        let desk = self.desk.clone();
+        let (credentials, scope) = (&self.target.identity.credentials, &self.key.scope);
+        let Some(session) = &self.session else { return Ok(()) };
+        match desk.github.renew_session(credentials, scope, session).await {
+            Ok(renewed) => {
+                let count = renewed.statistics;
+                self.session = Some(renewed);
+                self.note_session();
+                self.counted(count);
+                Ok(())
+            }
+            Err(SetError::GitHub(error)) => {
+                tracing::debug!(pool = %self.key.pool, %scope, %error, "a new count cannot be had");
+                Ok(())
+            }
+            Err(gone) => Err(gone),
+        }
     }
 
     /// Notes a wait that went well: whatever GitHub last counted holds until now.

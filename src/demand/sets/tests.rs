@@ -277,6 +277,21 @@ async fn a_count_that_is_stuck_is_told_and_what_was_heard_stays_known() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_old_count_is_followed_by_a_new_one_before_anybody_is_told_of_it() {
+    let (github, dir) = (Arc::new(Fake::default()), dir());
+    let bench = start(github.clone(), dir.path(), one(3));
+    settle().await;
+    github.send(1, 2, &[]);
+    github.state().count = SetStatistics::default();
+    minutes(1).await;
+    assert_eq!((bench.assigned(), github.calls("renew")), (2, 0));
+    minutes(3).await;
+    assert_eq!((bench.assigned(), github.calls("renew")), (0, 1));
+    minutes(60).await;
+    assert_eq!((bench.view().disagreement, github.calls("renew")), (None, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_that_comes_twice_is_acknowledged_twice_and_counted_once() {
     let (github, dir) = (Arc::new(Fake::default()), dir());
     let bench = start(github.clone(), dir.path(), one(9));
