@@ -336,6 +336,28 @@ fn what_is_listened_to_follows_from_file_and_host() {
 }
 
 #[test]
+fn an_idle_runner_makes_way_for_a_job_in_another_place_of_its_pool() {
+    let mut set = build::pool("alpha");
+    (set.demand, set.max) = (Demand::ScaleSet, 1);
+    set.scope = ghrunner::model::PoolScope::Repositories(vec![
+        "alice/lib".parse().unwrap(),
+        "alice/tool".parse().unwrap(),
+    ]);
+    let config = build::config([set]);
+    let policy = build::policy(&config);
+    let mut world = empty(&config);
+    let alpha = build::pool_name("alpha");
+    let (lib, tool) = (build::scope("repos/alice/lib"), build::scope("repos/alice/tool"));
+    let own = build::container(&policy, &alpha, 0, &lib);
+    let registration = build::registration(&own);
+    build::put_at(&mut world, &lib, Some(own), registration);
+    let capacity = |world: &World, scope| decide::wanted(&policy, world, NOW).pools[&alpha].capacity[scope];
+    assert_eq!((capacity(&world, &lib), capacity(&world, &tool)), (1, 1));
+    world.runners[0].registration.as_mut().unwrap().busy = true;
+    assert_eq!((capacity(&world, &lib), capacity(&world, &tool)), (1, 0));
+}
+
+#[test]
 fn a_question_has_the_answer_that_fits() {
     let policy = build::policy(&config(&[(0, 1, 0, 1, 1, 10, None, None)]));
     let mut world = empty(&policy.config);

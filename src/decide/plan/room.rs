@@ -6,6 +6,7 @@ use super::super::Policy;
 use super::super::Targets;
 use super::fleet::Fleet;
 use super::start::Host;
+use crate::model::Phase;
 use crate::model::Pool;
 use crate::model::PoolName;
 use crate::model::Scope;
@@ -15,7 +16,8 @@ use crate::model::World;
 /// What stands, and what the host can still take.
 pub(in crate::decide) struct Room<'a> {
     world: &'a World,
-    standing: BTreeMap<PoolName, Vec<Scope>>,
+    /// Where a pool's runners stand, and whether each is idle.
+    standing: BTreeMap<PoolName, Vec<(Scope, bool)>>,
     host: Host,
 }
 
@@ -25,7 +27,8 @@ impl<'a> Room<'a> {
         let fleet = Fleet::new(policy, &targets, world, now);
         let host = Host::new(&fleet);
         let standing = fleet.pools.iter().map(|(pool, members)| {
-            ((*pool).clone(), members.iter().filter(|m| m.stands()).map(|m| m.scope.clone()).collect())
+            let stands = members.iter().filter(|m| m.stands());
+            ((*pool).clone(), stands.map(|m| (m.scope.clone(), m.phase == Phase::Idle)).collect())
         });
         let standing = standing.collect();
         Self { world, standing, host }
@@ -38,8 +41,11 @@ impl<'a> Room<'a> {
         }
         let standing = self.standing.get(&pool.name).map(Vec::as_slice).unwrap_or_default();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let here = number(standing.iter().filter(|other| *other == scope).count());
+        let here = number(standing.iter().filter(|(other, _)| other == scope).count());
         let free = pool.max.saturating_sub(number(standing.len()));
-        here.saturating_add(self.host.room_for(pool, free)).min(pool.max)
+        let room = here.saturating_add(self.host.room_for(pool, free));
+        // An idle runner of the pool makes way for a job in another of its places; without room that job would never come.
+        let makes_way = || standing.iter().any(|(other, idle)| *idle && other != scope);
+        room.max(u32::from(makes_way())).min(pool.max)
     }
 }
