@@ -8,8 +8,10 @@ use ghrunner::model::ContainerId;
 use ghrunner::model::Demand;
 use ghrunner::model::Mode;
 use ghrunner::model::Pool;
+use ghrunner::model::Repo;
 use tokio::time::Instant;
 
+use super::rules;
 use super::state::State;
 use super::weather::Weather;
 
@@ -22,6 +24,10 @@ const BELIEVED_WITHIN: Duration = Duration::from_secs(90 * 60);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(20 * 60);
 /// So long after an edit, a stop by hand and their like, runners may stand that are being replaced.
 const SETTLED_AFTER: Duration = Duration::from_secs(10 * 60);
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
 
 /// How many jobs there were, and when something was wrong.
 #[derive(Default)]
@@ -66,9 +72,16 @@ impl State {
         if !self.services.told {
             return;
         }
-        let open = self.jobs.values().filter(|job| job.label == label && !job.held).count();
-        let stuck = self.services.sets.values().filter(|set| set.name == label).filter_map(|set| set.stuck);
-        let count = u32::try_from(open).unwrap_or(u32::MAX).max(stuck.sum());
+        let mut open: Vec<&Repo> =
+            self.jobs.values().filter(|job| job.label == label && !job.held).map(|job| &job.repo).collect();
+        let mut count = 0;
+        // Each set of a pool has a count of its own: where one is stuck, the jobs of another set's scope come on top.
+        for set in self.services.sets.values().filter(|set| set.name == label) {
+            let before = open.len();
+            open.retain(|repo| !rules::admits(&set.scope, repo));
+            count += number(before - open.len()).max(set.stuck.unwrap_or(0));
+        }
+        let count = count + number(open.len());
         self.ledger.open.entry(label.to_owned()).or_default().push((Instant::now(), count));
     }
 
@@ -76,7 +89,7 @@ impl State {
         let mode_places = |mode| places(pool, mode, Some(&self.admitted)).len();
         let each = pool.min + pool.min_idle;
         let most = mode_places(Mode::Organization).max(mode_places(Mode::Repository));
-        each * u32::try_from(most).unwrap_or(u32::MAX)
+        each * number(most)
     }
 }
 
@@ -100,7 +113,7 @@ pub(super) fn after_launch(state: &mut State, id: &ContainerId) {
         let listed = registered.is_none_or(|r| r.is_some_and(|r| r.gone.is_none()));
         listed && !process.doomed && !process.leaving
     });
-    let useful = u32::try_from(useful.count()).unwrap_or(u32::MAX);
+    let useful = number(useful.count());
     let (jobs, stand) = (state.ledger.most(name.as_str(), now), state.stands(pool));
     if useful > jobs + stand {
         state.breaks(format!(
