@@ -76,7 +76,10 @@ impl Story<'_> {
     pub(super) async fn restart(&mut self) {
         let Some(daemon) = self.daemon.take() else { return };
         if self.dice.permille(700) {
-            self.world.with(|state| state.note(|| "the daemon is killed".to_owned()));
+            self.world.with(|state| {
+                state.killed = Some(Instant::now());
+                state.note(|| "the daemon is killed".to_owned());
+            });
             daemon.crash().await;
         } else {
             self.world.with(|state| state.note(|| "the daemon is stopped".to_owned()));

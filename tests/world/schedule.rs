@@ -24,7 +24,7 @@ use super::weather::Weather;
 const REST_WITHIN: Duration = Duration::from_secs(2 * 3600);
 /// Rest is only believed when nothing has changed for so long: calls that were made before the faults ended may still hang,
 /// and a daemon that waits for one has not seen what is left to do.
-const LONGEST_CALL: Duration = Duration::from_secs(63);
+pub(super) const LONGEST_CALL: Duration = Duration::from_secs(63);
 /// How long rest has to last.
 const REST_LASTS: Duration = Duration::from_secs(100);
 

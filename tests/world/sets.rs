@@ -87,16 +87,18 @@ pub(super) struct Open {
     seen: Instant,
     /// Whether it is somebody else's.
     stolen: bool,
+    /// Whether whoever opened it was told its id: without that it cannot be closed.
+    told: bool,
 }
 
 impl Open {
     fn new(id: String, stolen: bool) -> Self {
-        Self { id, seen: Instant::now(), stolen }
+        Self { id, seen: Instant::now(), stolen, told: false }
     }
 
     /// Whether the daemon that began then listened.
     pub(super) fn listened_since(&self, began: Option<Instant>) -> bool {
-        !self.stolen && began.is_some_and(|began| self.seen > began)
+        !self.stolen && self.told && began.is_some_and(|began| self.seen > began)
     }
 
     /// Whether GitHub still holds it.
@@ -147,7 +149,14 @@ impl ScaleSets for World {
         owner: &str,
     ) -> Result<Session, SetError> {
         let owner = owner.to_owned();
-        self.ask("open a session", move |state| state.open_session(set, &owner)).await
+        let session = self.ask("open a session", move |state| state.open_session(set, &owner)).await?;
+        self.with(|state| {
+            let open = state.services.sets.get_mut(&set).and_then(|held| held.session.as_mut());
+            if let Some(open) = open.filter(|open| open.id == session.id) {
+                open.told = true;
+            }
+        });
+        Ok(session)
     }
 
     async fn renew_session(

@@ -154,6 +154,8 @@ pub(super) struct State {
     pub(super) condemned: BTreeSet<RunnerName>,
     /// How many daemons there are.
     pub(super) daemons: u32,
+    /// When one was killed last.
+    pub(super) killed: Option<Instant>,
     /// Calls that were meant to change something.
     pub(super) changes: u64,
     /// The promise that was broken first.
@@ -192,6 +194,7 @@ impl State {
             bad_since: None,
             condemned: BTreeSet::new(),
             daemons: 0,
+            killed: None,
             changes: 0,
             broken: None,
             journal,
