@@ -19,13 +19,13 @@ mod fake;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use board::Board;
@@ -93,19 +93,32 @@ impl<G: ScaleSets> SetDemand<G> {
         };
         // Before the first word of what is wanted, nothing is known to be unwanted.
         let mut told = !self.wanted.borrow().pools.is_empty();
-        let mut cleared = BTreeSet::new();
+        // How often each set that is not wanted was looked at, and when it is looked at next.
+        let mut looks: BTreeMap<Key, (u32, Instant)> = BTreeMap::new();
         let mut deaf = false;
         loop {
             let wanted = self.wanted.borrow_and_update().clone();
             let targets = target::targets(&wanted);
             tasks.order(&targets, &wanted);
+            let mut next_look = None;
             if told {
                 let unwanted = |key: &Key| !targets.contains_key(key) && !target::may_be_wanted(&wanted, key);
-                let left = self.desk.store.keys().into_iter().filter(unwanted);
-                let left: Vec<Key> = left.filter(|key| !tasks.orders.contains_key(key)).collect();
-                left.into_iter()
-                    .filter(|key| cleared.insert(key.clone()))
-                    .for_each(|key| tasks.clear_out(key));
+                let left: Vec<Key> = self.desk.store.keys().into_iter().filter(unwanted).collect();
+                // One that was wanted again in between begins anew.
+                looks.retain(|key, _| left.contains(key));
+                for key in left {
+                    if tasks.orders.contains_key(&key) {
+                        continue;
+                    }
+                    let now = Instant::now();
+                    let (attempt, due) = looks.entry(key.clone()).or_insert((0, now));
+                    if *due <= now {
+                        tasks.clear_out(key, *attempt);
+                        *due = now + end::again_in(*attempt);
+                        *attempt += 1;
+                    }
+                    next_look = Some(next_look.map_or(*due, |first: Instant| first.min(*due)));
+                }
             }
             tokio::select! {
                 () = self.desk.cancel.cancelled() => break,
@@ -114,9 +127,17 @@ impl<G: ScaleSets> SetDemand<G> {
                     Err(_) => deaf = true,
                 },
                 () = tasks.ended(), if !tasks.all.is_empty() => {}
+                () = until(next_look) => {}
             }
         }
         while tasks.all.join_next().await.is_some() {}
+    }
+}
+
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -156,10 +177,10 @@ impl<G: ScaleSets> Tasks<G> {
     }
 
     /// Ends what is left of a set that nobody wants any more.
-    fn clear_out(&mut self, key: Key) {
+    fn clear_out(&mut self, key: Key, attempt: u32) {
         let Some(kept) = self.desk.store.get(&key) else { return };
         let (desk, of) = (self.desk.clone(), key.clone());
-        let id = self.all.spawn(async move { end::clear_out(&desk, &of, kept).await }).id();
+        let id = self.all.spawn(async move { end::clear_out(&desk, &of, kept, attempt).await }).id();
         self.keys.insert(id, key.clone());
         self.orders.insert(key, watch::Sender::new(None));
     }

@@ -191,12 +191,16 @@ pub(super) fn after_stop(state: &mut State) {
 
 /// What is left at GitHub of a pool that went, and of a service that ended.
 pub(super) fn left(state: &State, gone: Option<&PoolName>) -> Option<String> {
-    let of_gone = state.services.sets.values().find(|set| gone.is_some_and(|gone| set.name == gone.as_str()));
-    if let Some(set) = of_gone {
-        return Some(format!("11: scale set {} is left in {}", set.name, set.scope));
-    }
-    let open = state.services.sets.values().find(|set| set.session.as_ref().is_some_and(Open::lasts));
-    open.map(|set| format!("11: a session with scale set {} is left open", set.name))
+    gone.and_then(|gone| set_left(state, gone)).or_else(|| {
+        let open = state.services.sets.values().find(|set| set.session.as_ref().is_some_and(Open::lasts));
+        open.map(|set| format!("11: a session with scale set {} is left open", set.name))
+    })
+}
+
+/// A scale set of a pool that went.
+pub(super) fn set_left(state: &State, gone: &PoolName) -> Option<String> {
+    let of_gone = state.services.sets.values().find(|set| set.name == gone.as_str());
+    of_gone.map(|set| format!("11: scale set {} is left in {}", set.name, set.scope))
 }
 
 fn is_ours(registered: &Registered) -> bool {

@@ -94,8 +94,9 @@ impl<G: ScaleSets> Task<G> {
                 return self.stop().await;
             }
             let next = orders.borrow_and_update().clone();
-            let Some(next) = next.filter(|next| next.identity == self.target.identity) else {
-                return self.leave().await;
+            let next = match next {
+                Some(next) if next.identity == self.target.identity => next,
+                other => return self.leave(other.is_none()).await,
             };
             if next.labels != self.target.labels {
                 stage = Stage::Set;
@@ -345,7 +346,7 @@ impl<G: ScaleSets> Task<G> {
 }
 
 /// What comes of work that a stop does not interrupt, but for its patience.
-async fn finish<T>(cancel: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn finish<T>(cancel: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
     let late = async {
         cancel.cancelled().await;
         tokio::time::sleep(FINISH_WITHIN).await;

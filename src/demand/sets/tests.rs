@@ -98,6 +98,12 @@ fn assigned(id: i64) -> SetNews {
     SetNews::Assigned(job(id))
 }
 
+/// Sets and sessions.
+fn left_at(github: &Fake) -> (usize, usize) {
+    let state = github.state();
+    (state.sets.len(), state.sessions.len())
+}
+
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
@@ -436,7 +442,7 @@ async fn what_there_was_no_room_for_is_taken_however_often_that_fails_at_first()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_leaves_takes_its_set_with_it_unless_jobs_are_assigned() {
+async fn a_pool_that_leaves_takes_its_set_with_it_once_no_jobs_are_assigned() {
     for (count, left) in [(0, 0), (2, 1)] {
         let (github, dir) = (Arc::new(Fake::default()), dir());
         github.state().count.assigned = count;
@@ -444,11 +450,55 @@ async fn a_pool_that_leaves_takes_its_set_with_it_unless_jobs_are_assigned() {
         bench.listens().await;
         bench.wanted.send_replace(Arc::default());
         settle().await;
-        let state = github.state();
-        assert_eq!((state.sets.len(), state.sessions.len()), (left, 0));
         assert!(bench.told.borrow().sets.is_empty());
+        minutes(4 * 60).await;
+        assert_eq!(left_at(&github), (left, 0));
+        github.state().count.assigned = 0;
+        minutes(15).await;
+        assert_eq!(left_at(&github), (0, 0));
+        assert!(github.calls("open") < 25, "{:?}", github.state().log);
         assert!(!std::fs::read_to_string(dir.path().join("sets.toml")).unwrap().contains("build"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_that_failures_kept_is_deleted_once_they_end_by_another_run_too() {
+    for restarts in [false, true] {
+        let (github, dir) = (Arc::new(Fake::default()), dir());
+        let mut bench = start(github.clone(), dir.path(), one(3));
+        bench.listens().await;
+        for call in ["close", "delete", "open"] {
+            github.fail(call, failed(), u32::MAX);
+        }
+        bench.wanted.send_replace(Arc::default());
+        minutes(60).await;
+        if restarts {
+            bench.stop().await;
+            bench = start(github.clone(), dir.path(), Wanted::default());
+            bench.wanted.send_replace(Arc::default());
+        }
+        github.state().clear_faults();
+        minutes(16).await;
+        assert_eq!(left_at(&github), (0, 0));
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_comes_back_keeps_the_set_that_stayed() {
+    let (github, dir) = (Arc::new(Fake::default()), dir());
+    github.state().count.assigned = 2;
+    let bench = start(github.clone(), dir.path(), one(3));
+    bench.listens().await;
+    bench.wanted.send_replace(Arc::default());
+    minutes(30).await;
+    bench.wanted.send_replace(Arc::new(one(3)));
+    settle().await;
+    bench.listens().await;
+    github.state().count.assigned = 0;
+    minutes(60).await;
+    bench.listens().await;
+    assert_eq!((github.calls("delete"), github.state().sets.len()), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -478,8 +528,11 @@ async fn a_set_whose_session_another_has_is_never_deleted() {
     minutes(1).await;
     bench.wanted.send_replace(Arc::default());
     settle().await;
-    assert_eq!((github.calls("delete"), github.state().sets.len()), (0, 1));
     assert!(bench.told.borrow().sets.is_empty());
+    minutes(16).await;
+    github.state().clear_faults();
+    minutes(60).await;
+    assert_eq!((github.calls("delete"), github.state().sets.len()), (0, 1), "it is another's by then");
 }
 
 #[tokio::test(start_paused = true)]
@@ -504,22 +557,21 @@ async fn a_pool_that_comes_back_or_changes_its_set_begins_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn what_left_the_file_while_nobody_looked_is_cleared_out() {
-    for (taken, assigned, left) in [(false, 0, 0), (false, 2, 1), (true, 0, 1)] {
+    for (taken, assigned, left) in [(0, 0, 0), (0, 2, 1), (4, 0, 0), (5, 0, 1)] {
         let (github, dir) = (Arc::new(Fake::default()), dir());
         let bench = start(github.clone(), dir.path(), one(3));
         settle().await;
         bench.stop().await;
         github.state().count.assigned = assigned;
-        if taken {
-            github.fail("open", SetError::SessionTaken("x".into()), 1);
-        }
+        github.fail("open", SetError::SessionTaken("x".into()), taken);
         let bench = start(github.clone(), dir.path(), Wanted::default());
         minutes(5).await;
         assert_eq!(github.state().sets.len(), 1, "nothing is known to be unwanted yet");
         bench.wanted.send_replace(Arc::default());
-        settle().await;
+        minutes(60).await;
         assert_eq!(github.state().sets.len(), left, "taken {taken}, assigned {assigned}");
-        assert!(!std::fs::read_to_string(dir.path().join("sets.toml")).unwrap().contains("build"));
+        let kept = std::fs::read_to_string(dir.path().join("sets.toml")).unwrap().contains("build");
+        assert_eq!(kept, assigned > 0);
     }
 }
 
