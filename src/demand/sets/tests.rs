@@ -475,6 +475,7 @@ async fn a_set_that_failures_kept_is_deleted_once_they_end_by_another_run_too() 
         if restarts {
             bench.stop().await;
             bench = start(github.clone(), dir.path(), Wanted::default());
+            settle().await;
             bench.wanted.send_replace(Arc::default());
         }
         github.state().clear_faults();
