@@ -504,6 +504,7 @@ impl State {
         self.note(|| format!("job {number} is taken back from scale set {}", set.0));
         self.tell_end(set, number, None, "canceled");
         self.assign_to_sets();
+        self.assign();
     }
 
     /// A runner of the set took a job.
