@@ -90,7 +90,8 @@ pub(super) fn again_in(attempt: u32) -> Duration {
 /// done stays in the store.
 pub(super) async fn clear_out<G: ScaleSets>(desk: &Desk<G>, key: &Key, mut kept: Kept, attempt: u32) {
     // A stop in between would leave a session open.
-    let Some(outcome) = finish(&desk.cancel, try_clear_out(desk, key, &mut kept)).await else { return };
+    let work = Box::pin(try_clear_out(desk, key, &mut kept));
+    let Some(outcome) = finish(&desk.cancel, work).await else { return };
     let Err(why) = outcome else { return desk.store.set(key, None) };
     let given_up = why.is_final(attempt);
     if attempt == 0 || given_up {

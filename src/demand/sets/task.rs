@@ -87,25 +87,26 @@ impl<G: ScaleSets> Task<G> {
     /// Works until the set is not wanted any more, or the service stops. No error ends it.
     pub(super) async fn run(mut self, mut orders: watch::Receiver<Option<Target>>) {
         self.publish();
-        self.clear_out_other().await;
+        Box::pin(self.clear_out_other()).await;
         let mut stage = Stage::Set;
         loop {
             if self.desk.cancel.is_cancelled() {
-                return self.stop().await;
+                return Box::pin(self.stop()).await;
             }
             let next = orders.borrow_and_update().clone();
             let next = match next {
                 Some(next) if next.identity == self.target.identity => next,
-                other => return self.leave(other.is_none()).await,
+                other => return Box::pin(self.leave(other.is_none())).await,
             };
             if next.labels != self.target.labels {
                 stage = Stage::Set;
             }
             self.target = next;
+            // Boxed, since each holds whole calls to GitHub, and a task that held all of them would be too large to move.
             let done = match stage {
-                Stage::Set => self.ensure().await,
-                Stage::Session => self.open().await,
-                Stage::Messages => self.listen(&mut orders).await,
+                Stage::Set => Box::pin(self.ensure()).await,
+                Stage::Session => Box::pin(self.open()).await,
+                Stage::Messages => Box::pin(self.listen(&mut orders)).await,
             };
             stage = match done {
                 Ok(next) => next,
@@ -168,7 +169,8 @@ impl<G: ScaleSets> Task<G> {
             }
         }
         let now = self.now();
-        if self.doubt.asks(now) && finish(&desk.cancel, self.recount()).await.transpose()?.is_none() {
+        if self.doubt.asks(now) && finish(&desk.cancel, Box::pin(self.recount())).await.transpose()?.is_none()
+        {
             return Ok(Stage::Messages);
         }
         let Some(mut session) = self.session.take() else { return Ok(Stage::Session) };

@@ -96,7 +96,8 @@ impl Credential {
 
     /// Asks the service with the scope's own token; the answer is good.
     pub(super) async fn ask(&self, scope: &Scope, ask: &Ask) -> Result<Answer, SetError> {
-        let (answer, token) = self.admin(scope, ask).await?;
+        // Boxed: it holds what opens a connection, too, which every caller's future would have to be large enough for.
+        let (answer, token) = Box::pin(self.admin(scope, ask)).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(self.refusal(&answer, ask, token.reveal())) }
     }
 
