@@ -235,6 +235,17 @@ async fn an_enterprise_has_runners_and_sets_as_well() {
     sim.stop().await;
 }
 
+/// Without optimization each call of a chain moves the future of the next onto its stack, several times.
+#[tokio::test]
+async fn what_a_call_waits_with_is_small() {
+    let sim = simulator(|_| ()).await;
+    let client = client(&sim);
+    let (name, scope, spec) = (name(), org(), set_spec(&["gpu"]));
+    let size = std::mem::size_of_val(&client.ensure_set(&name, &scope, &spec));
+    assert!(size < 16 * 1024, "{size} bytes");
+    sim.stop().await;
+}
+
 #[tokio::test]
 async fn each_end_of_a_session_is_told_apart() {
     let sim = simulator(|_| ()).await;
