@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Lays out the files of a package, from which both the deb and the rpm are made.
+#
+#   packaging/stage.sh PROGRAM FOLDER
+#
+# PROGRAM is a built ghrunner that runs on this machine: it writes its own manual pages and completions. Where it is for
+# another one, name in GHRUNNER_HOST_PROGRAM the same version built for this one.
+set -euo pipefail
+# shellcheck source=packaging/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# Scripts that people type, each a command of its own: ghrunner-NAME.
+SCRIPTS=(start stop status org-status rollback emergency-stop)
+
+main() {
+    (($# == 2)) || die "usage: packaging/stage.sh PROGRAM FOLDER"
+    PROGRAM=$1 DEST=$2
+    [[ -x $PROGRAM ]] || die "$PROGRAM is no program; build one, or name another"
+    set_epoch
+    mkdir -p "$DEST"
+    put 0755 "$PROGRAM" usr/bin/ghrunner
+    units
+    scripts
+    generated
+    papers
+    settle "$DEST"
+}
+
+# put MODE FILE TARGET
+put() { install -D -m "$1" "$2" "$DEST/$3"; }
+
+# zip TARGET: gzip without a name and time of its own.
+zip() { gzip -9nc >"$DEST/$1" && chmod 0644 "$DEST/$1"; }
+
+units() {
+    local unit
+    for unit in ghrunner.service ghrunner.socket ghrunner.slice ghrunner-.slice.d/10-ghrunner.conf; do
+        put 0644 "$ROOT/systemd/$unit" "usr/lib/systemd/system/$unit"
+    done
+    put 0644 "$ROOT/systemd/ghrunner.sysusers" usr/lib/sysusers.d/ghrunner.conf
+    put 0644 "$ROOT/systemd/ghrunner.tmpfiles" usr/lib/tmpfiles.d/ghrunner.conf
+}
+
+scripts() {
+    local name
+    for name in "${SCRIPTS[@]}"; do
+        [[ -e $ROOT/scripts/$name.sh ]] || continue
+        put 0755 "$ROOT/scripts/$name.sh" "usr/libexec/ghrunner/$name.sh"
+        mkdir -p "$DEST/usr/sbin"
+        ln -sfn "../libexec/ghrunner/$name.sh" "$DEST/usr/sbin/ghrunner-$name"
+    done
+}
+
+generated() {
+    local host=${GHRUNNER_HOST_PROGRAM:-$PROGRAM} pages page section
+    pages=$(mktemp -d)
+    "$host" man "$pages" >/dev/null
+    for page in "$pages"/*.[1-8]; do
+        section=usr/share/man/man${page##*.}
+        mkdir -p "$DEST/$section"
+        zip "$section/${page##*/}.gz" <"$page"
+    done
+    rm -r "$pages"
+    mkdir -p "$DEST"/usr/share/{bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d}
+    "$host" completions bash >"$DEST/usr/share/bash-completion/completions/ghrunner"
+    "$host" completions zsh >"$DEST/usr/share/zsh/vendor-completions/_ghrunner"
+    "$host" completions fish >"$DEST/usr/share/fish/vendor_completions.d/ghrunner.fish"
+}
+
+papers() {
+    local doc=usr/share/doc/ghrunner file
+    put 0644 "$ROOT/etc/pools.toml.example" "$doc/pools.toml.example"
+    for file in "$ROOT"/docs/*.md; do put 0644 "$file" "$doc/manual/${file##*/}"; done
+    for file in "$ROOT"/packaging/examples/*; do
+        [[ ! -e $file ]] || put 0644 "$file" "$doc/examples/${file##*/}"
+    done
+    zip "$doc/changelog.gz" <"$ROOT/CHANGELOG.md"
+}
+
+main "$@"
