@@ -8,22 +8,10 @@ set -euo pipefail
 # shellcheck source=packaging/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# Who answers for the package: whoever builds it for others says so.
-MAINTAINER=${GHRUNNER_MAINTAINER:-ghrunner maintainers <ghrunner@localhost>}
-VERSION=
-
-parse() {
-    if [[ ${1:-} == --version ]]; then
-        VERSION=${2:-}
-        shift 2 || die "--version wants a version"
-    fi
-    (($# == 2)) || die "usage: packaging/deb.sh [--version VERSION] PROGRAM FOLDER"
-    PROGRAM=$1 OUT=$2
-    VERSION=${VERSION:-$(crate_version)}-1
-}
-
 main() {
-    parse "$@"
+    parse_package deb "$@"
+    # The second part counts packages of the same version; each has a version of its own here.
+    VERSION+=-1
     want dpkg-deb dpkg
     want readelf binutils
     install_wanted

@@ -1,5 +1,5 @@
-# shellcheck shell=bash
-# What the packaging scripts share. To be sourced after `set -euo pipefail`.
+# shellcheck shell=bash disable=SC2034
+# What the packaging scripts share: some of its variables are for them alone. To be sourced after `set -euo pipefail`.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
@@ -34,3 +34,21 @@ glibc_floor() {
 
 # settle FOLDER: all times to one, whatever they were.
 settle() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
+
+# Who answers for the packages: whoever builds them for others says so.
+MAINTAINER=${GHRUNNER_MAINTAINER:-ghrunner maintainers <ghrunner@localhost>}
+
+# parse_package KIND [--version VERSION] PROGRAM FOLDER
+parse_package() {
+    local kind=$1
+    shift
+    VERSION=$(crate_version)
+    if [[ ${1:-} == --version ]]; then
+        VERSION=${2:-}
+        shift 2 || die "--version wants a version"
+    fi
+    [[ $VERSION =~ ^[0-9][0-9A-Za-z.+~]*$ ]] || die "'$VERSION' is no version that both dpkg and rpm can order"
+    (($# == 2)) || die "usage: packaging/$kind.sh [--version VERSION] PROGRAM FOLDER"
+    PROGRAM=$1 OUT=$2
+    [[ -x $PROGRAM ]] || die "$PROGRAM is no program; build one, or name another"
+}
