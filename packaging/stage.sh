@@ -16,6 +16,9 @@ main() {
     (($# == 2)) || die "usage: packaging/stage.sh PROGRAM FOLDER"
     PROGRAM=$1 DEST=$2
     [[ -x $PROGRAM ]] || die "$PROGRAM is no program; build one, or name another"
+    want python3 python3
+    want readelf binutils
+    need_rust
     set_epoch
     mkdir -p "$DEST"
     put 0755 "$PROGRAM" usr/bin/ghrunner
@@ -75,6 +78,7 @@ papers() {
         [[ ! -e $file ]] || put 0644 "$file" "$doc/examples/${file##*/}"
     done
     zip "$doc/changelog.gz" <"$ROOT/CHANGELOG.md"
+    "$ROOT/packaging/inventory" licences "$(machine_of "$PROGRAM")-unknown-linux-gnu" | zip "$doc/third-party-licences.gz"
 }
 
 main "$@"
