@@ -46,12 +46,33 @@ units() {
 
 scripts() {
     local name
+    [[ -e $ROOT/scripts/operator.sh ]] || return 0
+    mkdir -p "$DEST/usr/sbin" "$DEST/usr/share/man/man8"
+    put 0644 "$ROOT/scripts/operator.sh" usr/libexec/ghrunner/operator.sh
     for name in "${SCRIPTS[@]}"; do
-        [[ -e $ROOT/scripts/$name.sh ]] || continue
         put 0755 "$ROOT/scripts/$name.sh" "usr/libexec/ghrunner/$name.sh"
-        mkdir -p "$DEST/usr/sbin"
         ln -sfn "../libexec/ghrunner/$name.sh" "$DEST/usr/sbin/ghrunner-$name"
+        script_page "$name" "$ROOT/scripts/$name.sh" | zip "usr/share/man/man8/ghrunner-$name.8.gz"
     done
+}
+
+# script_page NAME FILE: a manual page out of the comment at a script's head. Its first sentence is the title; lines that are
+# set in are shown as they stand.
+script_page() {
+    sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$2" | sed 's/[\\-]/\\&/g; s/^\([.'"'"']\)/\\\&\1/' | awk -v name="ghrunner-$1" '
+        function shown(on) {
+            if (on != asis) print on ? ".nf" : ".fi"
+            asis = on
+        }
+        NR == 1 {
+            gsub(/-/, "\\-", name)
+            title = $0
+            sub(/[.:;,].*/, "", title)
+            printf ".TH %s 8 \"\" ghrunner\n.SH NAME\n%s \\- %s\n.SH DESCRIPTION\n", name, name, tolower(substr(title, 1, 1)) substr(title, 2)
+        }
+        /^$/ { print asis ? "" : ".PP"; next }
+        { shown($0 ~ /^ /); print }
+        END { shown(0); print ".SH SEE ALSO\n.BR ghrunner (1)," ; print ".BR pools.toml (5)" }'
 }
 
 generated() {

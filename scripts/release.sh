@@ -124,9 +124,9 @@ build() {
     (
         cd "$ROOT"
         # Names of folders would tell who built it where, and differ.
-        RUSTFLAGS="--remap-path-prefix=$folder=/usr/src/target --remap-path-prefix=$ROOT=/usr/src/ghrunner"
-        RUSTFLAGS+=" --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/usr/src/cargo"
-        export RUSTFLAGS CARGO_INCREMENTAL=0
+        export RUSTC_WRAPPER=$ROOT/packaging/rustc-remap GHRUNNER_REMAP_TARGET=$folder GHRUNNER_REMAP_SOURCE=$ROOT
+        export GHRUNNER_REMAP_CARGO=${CARGO_HOME:-$HOME/.cargo} CARGO_INCREMENTAL=0
+        unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
         PATH=$folder/release-tools/bin:$PATH cargo zigbuild --quiet --release --locked --bin ghrunner \
             --target "$target.$GLIBC"
     ) >&2
