@@ -29,7 +29,7 @@ main() {
     quietly rpmbuild -bb --target "$machine-unknown-linux" --define "_topdir $WORK/rpmbuild" --define "_rpmdir $WORK/out" \
         --define "_tmppath $WORK" --dbpath "$WORK/db" \
         --define "ghrunner_version $VERSION" --define "ghrunner_maintainer $MAINTAINER" \
-        --define "ghrunner_tree $tree" --define "ghrunner_files $WORK/files" "$ROOT/packaging/rpm/ghrunner.spec"
+        --define "ghrunner_date $(date '+%a %b %d %Y' -d "@$SOURCE_DATE_EPOCH")" --define "ghrunner_tree $tree" --define "ghrunner_files $WORK/files" "$ROOT/packaging/rpm/ghrunner.spec"
     mkdir -p "$OUT"
     local rpm=$OUT/ghrunner-$VERSION-1.$machine.rpm
     mv "$WORK/out/$machine/ghrunner-$VERSION-1.$machine.rpm" "$rpm"

@@ -2,14 +2,15 @@
 # Builds what is released, into a folder: a program that runs with old C libraries, its deb and its rpm, a signed apt
 # repository and a signed dnf repository with them, a bill of materials, and checksums.
 #
-#   scripts/release.sh [--out DIR] [--binary FILE] [--version-suffix TEXT] [--key KEY] [--verify-reproducible]
+#   scripts/release.sh [--out DIR] [--binary FILE] [--version-suffix TEXT] [--key KEY] [--verify-reproducible[=crate]]
 #
 #   --out DIR                where to (dist)
 #   --binary FILE            package this program instead of building one
 #   --version-suffix TEXT    such as +1: packages that count as newer, of the same program
 #   --key KEY                sign with this key of gpg's keyring ($GHRUNNER_SIGNING_KEY); without one, with a key that is
 #                            made for this once and thrown away
-#   --verify-reproducible    build all of it a second time, in another folder, and compare the bytes
+#   --verify-reproducible    build all of it a second time, in another folder, and compare the bytes; with =crate the
+#                            libraries are those of the first time, and only what is ours is built again (some minutes)
 #
 # The same commit gives the same bytes, by the compilers that rust-toolchain.toml and the lines below name: all times are
 # the commit's, and no folder's name gets in. Signatures are the exception.
@@ -29,7 +30,7 @@ KEY=${GHRUNNER_SIGNING_KEY:-}
 VERIFY=
 MADE=()
 
-usage() { sed -n '5,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '5,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 parse() {
     while (($#)); do
@@ -44,7 +45,8 @@ parse() {
             esac
             shift
             ;;
-        --verify-reproducible) VERIFY=yes ;;
+        --verify-reproducible) VERIFY=all ;;
+        --verify-reproducible=crate) VERIFY=crate ;;
         -h | --help)
             usage
             exit
@@ -172,7 +174,12 @@ verify() {
     say "Building all of it again in $other"
     mkdir -p "$other"
     (cd "$ROOT" && git ls-files -z | tar --null -T - -c) | tar -x -C "$other"
-    env -u CARGO_TARGET_DIR -u GHRUNNER_HOST_PROGRAM "$other/scripts/release.sh" --out "$WORK/again" \
+    local environment=(-u CARGO_TARGET_DIR -u GHRUNNER_HOST_PROGRAM)
+    if [[ $VERIFY == crate ]]; then
+        environment=(-u GHRUNNER_HOST_PROGRAM "CARGO_TARGET_DIR=$(target_dir)")
+        (cd "$ROOT" && quietly cargo clean --release --target "$(host_triple)" -p ghrunner)
+    fi
+    env "${environment[@]}" "$other/scripts/release.sh" --out "$WORK/again" \
         ${SUFFIX:+--version-suffix "$SUFFIX"} 2>"$WORK/again.log" || {
         tail -n 40 "$WORK/again.log" >&2
         die "the second build failed"
