@@ -99,7 +99,7 @@ fn a_secret_that_cannot_be_had_is_said_once_with_its_place() {
         (file("nope"), "there is no such file; write the secret there"),
         (file("run"), "it is a folder; name the file in it"),
         (file("empty"), "empty is empty; write the secret there"),
-        ("credential = \"t\"".to_owned(), "the unit needs `LoadCredential=t:/etc/ghrunner/t`"),
+        ("credential = \"t\"".to_owned(), "the unit needs `LoadCredential=t:/etc/ghrunner/credentials/t`"),
         (
             "env = \"GHRUNNER_NO_SUCH\"".to_owned(),
             "the environment has no GHRUNNER_NO_SUCH; set it in the unit",

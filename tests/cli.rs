@@ -269,6 +269,8 @@ fn every_verb_has_its_manual_page() {
         let text = std::fs::read_to_string(dir.path().join(format!("{page}.1"))).unwrap();
         assert!(text.contains(".SH NAME"), "{page}");
     }
+    let file = std::fs::read_to_string(dir.path().join("pools.toml.5")).unwrap();
+    assert!(file.contains("pools.d") && file.contains("min_idle"), "{file}");
     let own = stdout(&ghrunner(Path::new(NOWHERE), &["man"]));
     assert!(own.contains(".TH ghrunner 1"), "{own}");
 }

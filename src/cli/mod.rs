@@ -15,6 +15,7 @@ pub mod doctor;
 mod error;
 mod exit;
 mod jobs_view;
+mod manual;
 mod printer;
 mod table;
 mod text;

@@ -13,24 +13,38 @@ use crate::model::Secret;
 /// More is no token and no key: 1 MiB is systemd's own limit for all credentials of a unit.
 const MAX_BYTES: u64 = 1024 * 1024;
 
+/// The copies that systemd gives the running service: root and the service's user can read them.
+const OF_THE_SERVICE: &str = "/run/credentials/ghrunner.service";
+
+/// Where the unit takes them from, one file for each.
+const KEPT_IN: &str = "/etc/ghrunner/credentials";
+
 /// Why a secret cannot be had: where it was looked for, and what to write where. Never holds any of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
     /// The service manager gave no credentials at all.
     #[error(
-        "credential {name} was not given: $CREDENTIALS_DIRECTORY is not set; the unit needs `LoadCredential={name}:/etc/ghrunner/{name}`, or the file must name {{ file = \"…\" }} or {{ env = \"…\" }}"
+        "credential {name} was not given: $CREDENTIALS_DIRECTORY is not set; the unit needs `LoadCredential={name}:{KEPT_IN}/{name}`, or the file must name {{ file = \"…\" }} or {{ env = \"…\" }}"
     )]
     NoDirectory {
         /// The credential's name.
         name: String,
     },
     /// Others were given, not this one.
-    #[error("credential {name} is not in {}; the unit needs `LoadCredential={name}:/etc/ghrunner/{name}` and a restart", .directory.display())]
+    #[error("credential {name} is not in {}; the unit needs `LoadCredential={name}:{KEPT_IN}/{name}` in a drop-in, and a restart", .directory.display())]
     NotGiven {
         /// The credential's name.
         name: String,
         /// Where systemd put the unit's credentials.
         directory: PathBuf,
+    },
+    /// It was given, and there is nothing in it: the unit gives empty ones for files that are not there.
+    #[error(
+        "credential {name} is empty; write the secret to {KEPT_IN}/{name} and `systemctl restart ghrunner`"
+    )]
+    NotWritten {
+        /// The credential's name.
+        name: String,
     },
     /// The name would leave the directory.
     #[error("{name:?} is no credential's name: it may hold no slash")]
@@ -87,12 +101,15 @@ impl Secrets {
         Self { directory: env::var_os("CREDENTIALS_DIRECTORY").filter(|d| !d.is_empty()).map(PathBuf::from) }
     }
 
-    /// For a command typed by hand: with what it was given, else with what the running service was given, which root and
-    /// the service's own user can read (systemd.exec(5), `LoadCredential=`).
+    /// For a command typed by hand: with what it was given, else with what the running service was given (systemd.exec(5),
+    /// `LoadCredential=`), else, before its first start, with what it would be given.
     pub fn for_operator() -> Self {
         let own = Self::from_env();
-        let service = Path::new("/run/credentials/ghrunner.service");
-        if own.directory.is_none() && service.is_dir() { Self::in_directory(service) } else { own }
+        let there = [OF_THE_SERVICE, KEPT_IN].into_iter().map(Path::new).find(|dir| dir.is_dir());
+        match there {
+            Some(directory) if own.directory.is_none() => Self::in_directory(directory),
+            _ => own,
+        }
     }
 
     /// With credentials from this directory.
@@ -111,10 +128,21 @@ impl Secrets {
         }
         let Some(directory) = &self.directory else { return Err(CredentialError::NoDirectory { name }) };
         let path = directory.join(&name);
-        if !path.exists() && directory.exists() {
-            return Err(CredentialError::NotGiven { name, directory: directory.clone() });
+        match path.try_exists() {
+            Ok(false) if directory == Path::new(KEPT_IN) => return Err(CredentialError::NotWritten { name }),
+            Ok(false) if directory.exists() => {
+                return Err(CredentialError::NotGiven { name, directory: directory.clone() });
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let why = "only root and the service's user may; run this as root".to_owned();
+                return Err(CredentialError::Unreadable { path, why });
+            }
+            _ => {}
         }
-        read(&path)
+        read(&path).map_err(|error| match error {
+            CredentialError::Empty { .. } => CredentialError::NotWritten { name },
+            other => other,
+        })
     }
 
     /// The secret at this place. It is read anew each time, so that a rotated one is taken without a restart (a
@@ -201,11 +229,22 @@ mod tests {
     #[test]
     fn what_is_missing_is_said_with_the_line_that_mends_it() {
         let none = Secrets::default().credential("github-token").unwrap_err().to_string();
-        assert!(none.contains("LoadCredential=github-token:/etc/ghrunner/github-token"), "{none}");
+        assert!(
+            none.contains("LoadCredential=github-token:/etc/ghrunner/credentials/github-token"),
+            "{none}"
+        );
         let dir = tempfile::tempdir().unwrap();
         let other = Secrets::in_directory(dir.path()).credential("t").unwrap_err().to_string();
         assert!(other.contains(&dir.path().display().to_string()), "{other}");
         assert!(other.contains("LoadCredential=t:"), "{other}");
+    }
+
+    #[test]
+    fn an_empty_credential_names_the_file_to_write() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("github-token"), "\n").unwrap();
+        let empty = Secrets::in_directory(dir.path()).credential("github-token").unwrap_err().to_string();
+        assert!(empty.contains("write the secret to /etc/ghrunner/credentials/github-token and"), "{empty}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::cli::Context;
 use crate::cli::Exit;
 use crate::cli::Outcome;
 use crate::cli::args;
+use crate::cli::manual;
+use crate::config;
 
 /// `ghrunner completions SHELL`.
 pub(in crate::cli) fn completions(args: &args::Completions, context: &mut Context) -> Outcome {
@@ -20,7 +22,7 @@ pub(in crate::cli) fn completions(args: &args::Completions, context: &mut Contex
     Ok(Exit::Good)
 }
 
-/// `ghrunner man [DIR]`.
+/// `ghrunner man [DIR]`: with a folder also pools.toml(5).
 pub(in crate::cli) fn man(args: &args::Man, context: &mut Context) -> Outcome {
     let mut command = Args::command();
     // Without this a subcommand's page would lack the options that all commands take.
@@ -31,6 +33,7 @@ pub(in crate::cli) fn man(args: &args::Man, context: &mut Context) -> Outcome {
             fs::create_dir_all(dir)
                 .map_err(|e| CliError::Failed(format!("cannot create {}: {e}", dir.display())))?;
             write_pages(&command, dir, context)?;
+            write(&dir.join("pools.toml.5"), &manual::pools_toml(&config::reference()), context)?;
         }
     }
     Ok(Exit::Good)
@@ -39,13 +42,16 @@ pub(in crate::cli) fn man(args: &args::Man, context: &mut Context) -> Outcome {
 /// The command's page and, below it, one for each verb and verb of a group.
 fn write_pages(command: &clap::Command, dir: &Path, context: &mut Context) -> Result<(), CliError> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
-    let path = dir.join(format!("{name}.1"));
-    fs::write(&path, page(command)?)
-        .map_err(|e| CliError::Failed(format!("cannot write {}: {e}", path.display())))?;
-    context.printer.line(path.display())?;
+    write(&dir.join(format!("{name}.1")), &page(command)?, context)?;
     for verb in command.get_subcommands().filter(|c| c.get_name() != "help") {
         write_pages(verb, dir, context)?;
     }
+    Ok(())
+}
+
+fn write(path: &Path, page: &[u8], context: &mut Context) -> Result<(), CliError> {
+    fs::write(path, page).map_err(|e| CliError::Failed(format!("cannot write {}: {e}", path.display())))?;
+    context.printer.line(path.display())?;
     Ok(())
 }
 

@@ -60,11 +60,7 @@ fn secret(secret: &SecretFacts) -> Finding {
     match &secret.outcome {
         Ok(None) => Finding::ok(about, "can be read"),
         Ok(Some(warning)) => Finding::warn(about, warning, "only its owner should be able to read it"),
-        Err(why) => Finding::fail(
-            about,
-            why,
-            "credentials of the unit can be read here only by root, and only while the service runs",
-        ),
+        Err(why) => Finding::fail(about, why, "credentials of the unit can be read here only by root"),
     }
 }
 

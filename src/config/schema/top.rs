@@ -141,8 +141,10 @@ pub(crate) static SECRET: Section = Section {
                 "credential",
                 Kind::Text { syntax: &syntax::SYSTEMD_CREDENTIAL, empty: false },
                 "none",
-                "A systemd credential's name, loaded by `LoadCredential=NAME:/path` in a drop-in of the unit. \
-                 The best way: no other process sees it.",
+                "A systemd credential's name. The best way: no other process sees it. The package's unit hands on \
+                 `/etc/ghrunner/credentials/NAME` for the names `github-token`, `github-app-key`, `webhook-secret`, \
+                 `webhook-secret-old` and `registry-auth`; another one needs `LoadCredential=NAME:/path` in a drop-in of \
+                 the unit. A changed one needs a restart of the service.",
             ),
             open(
                 "file",
