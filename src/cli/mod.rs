@@ -8,6 +8,7 @@
 //! is one of [`Exit`].
 
 mod args;
+mod backup;
 mod client;
 mod commands;
 mod detail;
@@ -15,6 +16,7 @@ pub mod doctor;
 mod error;
 mod exit;
 mod jobs_view;
+mod moving;
 mod printer;
 mod table;
 mod text;
@@ -98,6 +100,8 @@ fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Runners(args) => commands::runners::run(&args, context),
         Command::Jobs(args) => commands::jobs::list(&args, context),
         Command::Explain(args) => commands::jobs::explain(&args, context),
+        Command::Drain(args) => commands::drain::drain(&args, context),
+        Command::Resume => commands::drain::resume(context),
         Command::Reload => commands::reload(context),
         Command::Rollback(args) => commands::rollback::run(&args, context),
         Command::Run(args) => commands::run::run(&args, context),

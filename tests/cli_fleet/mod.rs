@@ -172,6 +172,19 @@ fn answer(command: Command, publish: &watch::Sender<Arc<Snapshot>>, asked: &Mute
                 FacadeError::NoSuchPool { name: pool.to_string(), nearest: Some("build".to_owned()) };
             drop(answer.send(if known { Ok(()) } else { Err(missing) }));
         }
+        Command::DrainAll { drain, answer } => {
+            note(format!("drain all {drain}"));
+            drop(answer.send(Ok(publish.borrow().pools.len())));
+        }
+        Command::StopAll { force, answer } => {
+            note(format!("stop all {force}"));
+            let names = publish.borrow().runners.iter().map(|r| r.runner.name.clone()).collect();
+            drop(answer.send(names));
+        }
+        Command::Obstacles { mode, answer } => {
+            note(format!("obstacles {mode:?}"));
+            drop(answer.send(Vec::new()));
+        }
         Command::BoostPool { pool, count, time, answer } => {
             note(format!("boost {pool} {count} {}", time.as_secs()));
             drop(answer.send(Ok(THEN + time)));
@@ -213,6 +226,7 @@ pub fn snapshot() -> Snapshot {
     let report = PoolReport {
         pool: build.clone(),
         target: 3,
+        places: Vec::new(),
         why: "1 busy, 1 waiting, min_idle 1".to_owned(),
         phases: vec![(Phase::Idle, 1), (Phase::Busy, 1), (Phase::Failed, 0)],
         held: vec![Held { what: "1 start".to_owned(), reason: HeldReason::AtMax { max: 2 } }],
@@ -239,6 +253,7 @@ pub fn snapshot() -> Snapshot {
             warnings: Vec::new(),
             needs_restart: vec!["engine.endpoint".to_owned()],
         },
+        state_dir: None,
         engine: Some(engine()),
         engine_error: None,
         credentials: vec![credential()],

@@ -2,6 +2,8 @@
 
 pub(super) mod check;
 pub(super) mod doctor;
+pub(super) mod drain;
+mod follow;
 pub(super) mod jobs;
 pub(super) mod pages;
 pub(super) mod plan;
