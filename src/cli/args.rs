@@ -135,6 +135,13 @@ pub enum Command {
     Rollback(Rollback),
     /// Read the configuration file again
     Reload,
+    /// Show organizations as GitHub has them: groups, repositories, runners, and what disagrees with the file
+    #[command(
+        after_help = "Examples:\n  ghrunner org-status             all organizations of the file\n  ghrunner org-status acme \
+                            --json\n\nNeeds no daemon. Exit codes: 0 all agrees, 1 something disagrees or cannot be seen, 78 \
+                            the configuration is missing or wrong."
+    )]
+    OrgStatus(OrgStatus),
     /// Look for whatever keeps runners from working: tokens, groups, clock, engine, images, disk, socket
     Doctor(Doctor),
     /// Try a pool's image from start to end without registering anything
@@ -344,6 +351,20 @@ pub struct Drain {
     /// How long to wait; without it, for as long as jobs take
     #[arg(long, value_name = "TIME", requires = "wait", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
+}
+
+/// `org-status`.
+#[derive(Debug, clap::Args)]
+pub struct OrgStatus {
+    /// Only these organizations; the file need not name them
+    #[arg(value_name = "ORG")]
+    pub orgs: Vec<String>,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "GHRUNNER_CONFIG", default_value = CONFIG_FILE)]
+    pub config: PathBuf,
+    /// Where a daemon keeps its mode, for when none runs [default: $STATE_DIRECTORY or /var/lib/ghrunner]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
 }
 
 /// `doctor`.

@@ -17,6 +17,7 @@ mod error;
 mod exit;
 mod jobs_view;
 mod moving;
+mod org_status;
 mod printer;
 mod table;
 mod text;
@@ -106,6 +107,7 @@ fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Rollback(args) => commands::rollback::run(&args, context),
         Command::Run(args) => commands::run::run(&args, context),
         Command::Check(args) => commands::check::run(&args, context),
+        Command::OrgStatus(args) => commands::org_status::run(&args, context),
         Command::Doctor(args) => commands::doctor::run(&args, context),
         Command::Verify(args) => commands::verify::run(&args, context),
         Command::Completions(args) => commands::pages::completions(&args, context),

@@ -81,7 +81,7 @@ impl StateDir {
     }
 
     /// The mode that was set last.
-    pub(super) fn mode(&self) -> Mode {
+    pub fn mode(&self) -> Mode {
         self.read::<ModeFile>("mode.toml").mode
     }
 

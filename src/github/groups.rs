@@ -74,11 +74,7 @@ impl Credential {
         for group in groups.iter() {
             let what = format!("runner group {:?} in orgs/{org}", group.name);
             let listing = Listing {
-                path: format!(
-                    "orgs/{}/actions/runner-groups/{}/runners?per_page=100",
-                    encode(org),
-                    group.id
-                ),
+                path: format!("orgs/{}/actions/runner-groups/{}/runners?per_page=100", encode(org), group.id),
                 kind: "group-runners",
                 label: format!("list the runners of {what}"),
                 what,
