@@ -187,17 +187,16 @@ pub(super) fn render(progress: &Progress, printer: &Printer) -> String {
         lines.push(printer.paint(Tone::Bad, format!("{mode}: {}", progress.line())));
     }
     if !progress.finishing.is_empty() && progress.done() {
-        lines.push(format!(
-            "{}, and then go: {}",
-            jobs(progress.finishing.len()),
-            progress.finishing.join(", ")
-        ));
+        lines.push(format!("{}: {}", jobs(progress.finishing.len()), progress.finishing.join(", ")));
     }
     lines.join("\n")
 }
 
 fn jobs(n: usize) -> String {
-    if n == 1 { "1 runner finishes its job".to_owned() } else { format!("{n} runners finish their jobs") }
+    match n {
+        1 => "1 runner finishes its job, and then goes".to_owned(),
+        n => format!("{n} runners finish their jobs, and then go"),
+    }
 }
 
 #[cfg(test)]
