@@ -40,7 +40,7 @@ fn an_organization_that_is_as_the_file_says_is_shown_with_its_groups_and_agrees(
     register(&rig, 5, "somebodys-runner", &["theirs"]);
     let (code, text) = org_status(&rig, &[]);
     assert_eq!(code, 0, "{text}");
-    for part in ["acme seen with credential default", "group ci: pool build", "acme/app", "group Default"] {
+    for part in ["acme: seen with credential default", "group ci: pool build", "acme/app", "group Default"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(text.contains("somebodys-runner offline not ours theirs"), "{text}");
@@ -112,7 +112,10 @@ fn an_organization_that_no_pool_names_can_be_asked_for() {
     let rig = Rig::with(Rig::state().organization("globex"));
     rig.write(&rig.good(""));
     let (code, text) = org_status(&rig, &["globex"]);
-    assert!(code == 0 && text.contains("globex seen with") && text.contains("no pool of the file"), "{text}");
+    assert!(
+        code == 0 && text.contains("globex: seen with") && text.contains("no pool of the file"),
+        "{text}"
+    );
     let (code, text) = org_status(&rig, &["nobody"]);
     assert!(code == 1 && text.contains("is nobody written rightly?"), "{text}");
 }

@@ -233,8 +233,9 @@ mod tests {
 
     #[test]
     fn more_than_the_host_may_have_is_worth_knowing() {
-        let many = "[pools.a]\norg = \"acme\"\nmin = 1\nmax = 9\n";
-        let told = told(many, &seen("a", &vec![Probe::Good; 9]));
+        let two =
+            "[pools.a]\norg = \"acme\"\nmin = 1\nmax = 8\n[pools.b]\nrepo = \"acme/x\"\nmin = 1\nmax = 8\n";
+        let told = told(two, &seen("a", &vec![Probe::Good; 8]));
         assert!(
             told.iter().any(|(grave, text)| !grave && text.contains("host.max_runners is 8")),
             "{told:?}"

@@ -28,8 +28,12 @@ pub(in crate::cli) fn render(orgs: &[OrgReport], mode: Mode, daemon: bool, print
             Mode::Repository => "repository mode",
         };
         let away = if daemon { "" } else { ", the daemon does not answer" };
-        let head = printer.paint(Tone::Strong, &org.org);
-        parts.push(format!("{head}  seen with credential {}, {mode}{away}", org.credentials));
+        let head = folded(
+            &format!("{}: seen with credential {}, {mode}{away}", org.org, org.credentials),
+            printer.width(),
+            0,
+        );
+        parts.push(printer.paint(Tone::Strong, head.join("\n")));
         if let Some(trouble) = &org.trouble {
             let mut lines = folded(&format!("cannot be seen: {}", trouble.found), printer.width(), 2);
             lines.extend(folded(&format!("-> {}", trouble.advice), printer.width(), 2));
