@@ -49,6 +49,7 @@ done
 
 by_the_daemon() {
     confirm "Stop all of them now, and serve nothing until \`ghrunner resume\`?"
+    YES=yes
     step "Draining all pools, so that none is started"
     ghrunner drain || return
     step "Stopping all runners"
@@ -81,8 +82,7 @@ by_the_engine() {
     fi
     if has_systemd && ! unit_is inactive; then
         confirm "Stop the service $UNIT and all ${#ids[@]} containers now?"
-        step "Stopping $UNIT, so that it starts none"
-        systemctl stop "$UNIT" || say "$ME: \`systemctl stop $UNIT\` failed; going on"
+        stop_unit || say "$ME: $UNIT could not be stopped; going on"
     elif ((${#ids[@]})); then
         confirm "Stop all ${#ids[@]} containers now?"
     fi
@@ -101,14 +101,12 @@ by_the_engine() {
 code=0
 step "What is running"
 ghrunner runners stop --all --dry-run || code=$?
-case $code in
-0) by_the_daemon || code=$? ;;
-77) give_up 77 "not permitted: run it as root" ;;
-*)
-    # Whatever keeps the daemon from answering must not keep the runners going.
-    find_engine
-    code=0
-    by_the_engine || code=$?
-    ;;
-esac
-exit "$code"
+if ((code == 0)); then
+    by_the_daemon || code=$?
+    # It may be gone by now, or hang; 3 is that it takes its time.
+    ((code != 0 && code != 3)) || exit "$code"
+fi
+((code != 77)) || give_up 77 "not permitted: run it as root"
+# Whatever keeps the daemon from answering must not keep the runners going.
+find_engine
+by_the_engine

@@ -30,7 +30,7 @@ give_up() {
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # The head of the calling script, from its second line to the first that is no comment, without the marks.
-usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$(readlink -f "$0")"; }
+usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$(readlink -f "$0")" | sed "s/^  ghrunner-[a-z-]*/  $ME/"; }
 
 misused() {
     say "$ME: $*"
@@ -84,8 +84,16 @@ need_systemd() {
 }
 
 # unit_says PROPERTY
-unit_says() { systemctl show --property="$1" --value "$UNIT" 2>/dev/null; }
+unit_says() { systemctl show --property="$1" --value "$UNIT.service" 2>/dev/null; }
 
 unit_is() { [[ $(unit_says ActiveState) == "$1" ]]; }
+
+# The service, and what would start it again at the next webhook.
+stop_unit() {
+    local units=("$UNIT.service")
+    if systemctl --quiet is-active "$UNIT.socket" 2>/dev/null; then units=("$UNIT.socket" "${units[@]}"); fi
+    step "Stopping ${units[*]}"
+    systemctl stop "${units[@]}"
+}
 
 find_ghrunner

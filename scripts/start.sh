@@ -35,7 +35,7 @@ while (($#)); do
 done
 
 failed_to_start() {
-    systemctl status --no-pager --lines=20 "$UNIT" >&2 || true
+    systemctl status --no-pager --lines=20 "$UNIT.service" >&2 || true
     give_up "$FAILED" "$UNIT did not start; \`journalctl -u $UNIT\` has all of it"
 }
 
@@ -44,6 +44,8 @@ wait_for_unit() {
     local deadline=$((SECONDS + TIMEOUT)) line last=
     until unit_is active; do
         ! unit_is failed || failed_to_start
+        # It is started again and again: what keeps it from standing is in its log.
+        [[ $(unit_says SubState) != auto-restart || $(unit_says NRestarts) -lt 2 ]] || failed_to_start
         line=$(unit_says StatusText)
         [[ -z $line || $line == "$last" ]] || say "   $line"
         last=$line
@@ -60,12 +62,14 @@ step "Checking the configuration"
 ghrunner check || give_up "$BAD" "the file is not good; nothing was started"
 if unit_is active; then
     step "$UNIT runs already"
-    systemctl --quiet is-enabled "$UNIT" || systemctl enable "$UNIT"
+    systemctl --quiet is-enabled "$UNIT.service" || systemctl enable "$UNIT.service"
 else
     step "Enabling and starting $UNIT"
-    systemctl enable "$UNIT"
-    systemctl reset-failed "$UNIT" 2>/dev/null || true
-    systemctl start --no-block "$UNIT"
+    systemctl enable "$UNIT.service"
+    systemctl reset-failed "$UNIT.service" 2>/dev/null || true
+    # A socket can be passed only to a service that has not started.
+    if systemctl --quiet is-enabled "$UNIT.socket" 2>/dev/null; then systemctl start "$UNIT.socket"; fi
+    systemctl start --no-block "$UNIT.service"
     # Whether the start has begun at all is to be seen in a moment.
     sleep 0.2
     wait_for_unit

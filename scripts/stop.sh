@@ -36,19 +36,14 @@ while (($#)); do
 done
 [[ -z $NOW || ${#TIMEOUT[@]} == 0 ]] || misused "--now waits for nothing, and takes no --timeout"
 
-stop_unit() {
-    step "Stopping $UNIT"
-    systemctl stop "$UNIT" || give_up "$FAILED" "\`systemctl stop $UNIT\` failed"
-}
-
 need_systemd stop
-if [[ $(unit_says ActiveState) == inactive ]]; then
+if unit_is inactive || unit_is failed; then
     say "$UNIT does not run; nothing to stop. Runners that it left go on by themselves."
     exit 0
 fi
 if [[ -n $NOW ]]; then
     ghrunner runners list >&2 || true
-    stop_unit
+    stop_unit || give_up "$FAILED" "$UNIT could not be stopped"
     say "The daemon is stopped. Its runners and their jobs go on; the next start adopts them."
     exit 0
 fi
@@ -57,5 +52,5 @@ trap 'say; say "Interrupted: $UNIT goes on, and its pools stay drained; \`ghrunn
 code=0
 ghrunner drain --wait "${TIMEOUT[@]}" || code=$?
 ((code == 0)) || give_up "$code" "$UNIT was not stopped"
-stop_unit
+stop_unit || give_up "$FAILED" "$UNIT could not be stopped"
 say "Stopped, and no runner is left. The pools stay drained: ghrunner-start --resume serves them again."

@@ -63,7 +63,13 @@ fn word(mode: Mode) -> &'static str {
 }
 
 fn dry_run(client: &Client, mode: Mode, context: &mut Context) -> Outcome {
-    let preview = Preview { obstacles: client.obstacles(mode)?, plan: client.set_mode(mode, true)? };
+    let obstacles = if client.status()?.mode == mode {
+        context.printer.complain(format!("The daemon is in {} already.", word(mode)));
+        Vec::new()
+    } else {
+        client.obstacles(mode)?
+    };
+    let preview = Preview { obstacles, plan: client.set_mode(mode, true)? };
     match context.json {
         true => context.printer.json(&preview)?,
         false => {
