@@ -36,11 +36,14 @@ Examples:
   ghrunner runners logs ghrunner-build-3 --follow
   ghrunner jobs                         what waits and runs, and why it waits
   ghrunner pools drain build            let its runners finish and start no more
+  ghrunner drain --wait                 the same with all pools, and wait until this host is empty
+  ghrunner org-status                   groups, their repositories and runners at GitHub, and what disagrees with the file
   ghrunner doctor                       tokens, groups, engine, images, disk: what is wrong, and what to do
   ghrunner verify build                 try the pool's image without registering anything
 
 Exit codes:
-  0 good    1 the answer is bad (check, doctor, verify)    2 could not be carried out
+  0 good    1 the answer is bad (check, doctor, verify, org-status, rollback --dry-run)
+  2 could not be carried out    3 begun, and not over by --timeout (drain, rollback)
   64 bad usage    69 no container engine    73 a directory or the socket cannot be made    75 a daemon runs already
   77 not permitted    78 configuration missing or wrong";
 
@@ -111,14 +114,34 @@ pub enum Command {
     /// List, show, drain, resume or boost pools
     #[command(subcommand)]
     Pools(Pools),
+    /// Let all pools' runners finish and start no more; it lasts until `resume`
+    #[command(
+        after_help = "Examples:\n  ghrunner drain --wait --timeout 2h    and wait until no runner of ours is left here\n  \
+                            ghrunner resume                       serve all pools again\n\nExit codes: 0 drained (with \
+                            --wait: empty), 2 could not be carried out, 3 runners are left at --timeout; the pools stay \
+                            drained."
+    )]
+    Drain(Drain),
+    /// Serve all drained pools again
+    Resume,
     /// Move organization pools to repository runners, or back
     #[command(
         after_help = "Examples:\n  ghrunner rollback --dry-run    what would change\n  ghrunner rollback --yes        \
-                            into repository mode, without asking\n  ghrunner rollback --undo       back to organization mode"
+                            into repository mode, without asking\n  ghrunner rollback --yes --wait --backup /var/backups/ghrunner\n  ghrunner \
+                            rollback --undo       back to organization mode\n\nExit codes: 0 done, 1 something speaks against \
+                            it (--force does it all the same), 2 could not be carried out or not confirmed, 3 with --wait: \
+                            changed, and not every runner has come by --timeout."
     )]
     Rollback(Rollback),
     /// Read the configuration file again
     Reload,
+    /// Show organizations as GitHub has them: groups, repositories, runners, and what disagrees with the file
+    #[command(
+        after_help = "Examples:\n  ghrunner org-status             all organizations of the file\n  ghrunner org-status acme \
+                            --json\n\nNeeds no daemon. Exit codes: 0 all agrees, 1 something disagrees or cannot be seen, 78 \
+                            the configuration is missing or wrong."
+    )]
+    OrgStatus(OrgStatus),
     /// Look for whatever keeps runners from working: tokens, groups, clock, engine, images, disk, socket
     Doctor(Doctor),
     /// Try a pool's image from start to end without registering anything
@@ -233,11 +256,17 @@ pub enum Runners {
         #[arg(long, short = 'n', value_name = "LINES", default_value_t = 100)]
         tail: usize,
     },
-    /// Let a runner go: as soon as it is idle, or with --force at once
+    /// Let a runner go, or all: as soon as it is idle, or with --force at once
     Stop {
         /// Its name at GitHub, or its container's
-        #[arg(value_name = "RUNNER")]
-        name: String,
+        #[arg(value_name = "RUNNER", required_unless_present = "all")]
+        name: Option<String>,
+        /// All runners of all pools; the pools replace them, unless they are drained
+        #[arg(long, conflicts_with = "name")]
+        all: bool,
+        /// Only say which runners those are, and which are in a job
+        #[arg(long, requires = "all")]
+        dry_run: bool,
         /// At once, even in a job, which then fails
         #[arg(long)]
         force: bool,
@@ -299,6 +328,43 @@ pub struct Rollback {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    /// Do it although something grave speaks against it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub force: bool,
+    /// Wait until every place has its runner, and say how each stands
+    #[arg(long, conflicts_with = "dry_run")]
+    pub wait: bool,
+    /// How long to wait
+    #[arg(long, value_name = "TIME", default_value = "10m", requires = "wait", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+    /// Before anything is changed, copy the configuration, the mode and the marks into a new folder here
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
+    pub backup: Option<PathBuf>,
+}
+
+/// `drain`.
+#[derive(Debug, clap::Args)]
+pub struct Drain {
+    /// Wait until no runner of ours is left
+    #[arg(long, short)]
+    pub wait: bool,
+    /// How long to wait; without it, for as long as jobs take
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// `org-status`.
+#[derive(Debug, clap::Args)]
+pub struct OrgStatus {
+    /// Only these organizations; the file need not name them
+    #[arg(value_name = "ORG")]
+    pub orgs: Vec<String>,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "GHRUNNER_CONFIG", default_value = CONFIG_FILE)]
+    pub config: PathBuf,
+    /// Where a daemon keeps its mode, for when none runs [default: $STATE_DIRECTORY or /var/lib/ghrunner]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
 }
 
 /// `doctor`.

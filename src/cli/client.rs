@@ -29,6 +29,9 @@ const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
 /// How long the daemon may take. It answers from memory; only a plan or a new mode waits for a pass.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it may take where it asks GitHub about each repository of an organization first.
+const PATIENCE_WITH_GITHUB: Duration = Duration::from_secs(300);
+
 /// The daemon, as a command sees it.
 #[derive(Debug)]
 pub struct Client {
@@ -146,6 +149,34 @@ impl Client {
         self.order(&format!("/v1/runners/{}/stop?force={force}", segment(name)))
     }
 
+    /// `POST /v1/stop`; without `force` it is the same as draining each.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub fn stop_all(&self, force: bool) -> Result<dto::Done, CliError> {
+        self.order(&format!("/v1/stop?force={force}"))
+    }
+
+    /// `POST /v1/drain` and `…/resume`.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub fn drain_all(&self, drain: bool) -> Result<dto::Done, CliError> {
+        self.order(if drain { "/v1/drain" } else { "/v1/resume" })
+    }
+
+    /// `GET /v1/obstacles`.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub fn obstacles(&self, mode: Mode) -> Result<Vec<dto::Obstacle>, CliError> {
+        let mode = match mode {
+            Mode::Organization => "organization",
+            Mode::Repository => "repository",
+        };
+        self.get_in(&format!("/v1/obstacles?mode={mode}"), PATIENCE_WITH_GITHUB)
+    }
+
     /// `GET /v1/ended`.
     ///
     /// # Errors
@@ -183,7 +214,11 @@ impl Client {
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
-        let request = self.agent.get(uri(path)).config().timeout_global(Some(PATIENCE)).build();
+        self.get_in(path, PATIENCE)
+    }
+
+    fn get_in<T: DeserializeOwned>(&self, path: &str, patience: Duration) -> Result<T, CliError> {
+        let request = self.agent.get(uri(path)).config().timeout_global(Some(patience)).build();
         read(request.call().map_err(|e| self.unreached(e))?)
     }
 

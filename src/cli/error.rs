@@ -49,6 +49,12 @@ pub enum CliError {
     /// Not confirmed.
     #[error("not confirmed; nothing was changed (--yes confirms without asking)")]
     NotConfirmed,
+    /// It goes on, and `--timeout` is over.
+    #[error("{0}")]
+    Late(String),
+    /// Something grave speaks against it.
+    #[error("{0}")]
+    Obstructed(String),
     /// Another daemon has the socket.
     #[error("{0}")]
     AlreadyRuns(String),
@@ -70,6 +76,8 @@ impl CliError {
             Self::Permission { .. } | Self::Refused { status: 403, .. } => Exit::Permission,
             Self::Engine(crate::engine::EngineError::Unreachable { .. }) => Exit::Unavailable,
             Self::Config(_) => Exit::Config,
+            Self::Obstructed(_) => Exit::Bad,
+            Self::Late(_) => Exit::Late,
             Self::AlreadyRuns(_) => Exit::AlreadyRuns,
             Self::Uncreatable(_) => Exit::Uncreatable,
             Self::Usage(_) => Exit::Usage,

@@ -12,6 +12,8 @@ pub enum Exit {
     Bad,
     /// 2: the command could not be carried out: no daemon, no such pool, refused.
     Failed,
+    /// 3: what was asked is under way, and was not over by `--timeout`.
+    Late,
     /// 64: the command line makes no sense.
     Usage,
     /// 69: the container engine does not answer.
@@ -33,6 +35,7 @@ impl Exit {
             Self::Good => 0,
             Self::Bad => 1,
             Self::Failed => 2,
+            Self::Late => 3,
             Self::Usage => 64,
             Self::Unavailable => 69,
             Self::Uncreatable => 73,

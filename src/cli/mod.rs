@@ -8,6 +8,7 @@
 //! is one of [`Exit`].
 
 mod args;
+mod backup;
 mod client;
 mod commands;
 mod detail;
@@ -16,6 +17,8 @@ mod error;
 mod exit;
 mod jobs_view;
 mod manual;
+mod moving;
+mod org_status;
 mod printer;
 mod table;
 mod text;
@@ -99,10 +102,13 @@ fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Runners(args) => commands::runners::run(&args, context),
         Command::Jobs(args) => commands::jobs::list(&args, context),
         Command::Explain(args) => commands::jobs::explain(&args, context),
+        Command::Drain(args) => commands::drain::drain(&args, context),
+        Command::Resume => commands::drain::resume(context),
         Command::Reload => commands::reload(context),
         Command::Rollback(args) => commands::rollback::run(&args, context),
         Command::Run(args) => commands::run::run(&args, context),
         Command::Check(args) => commands::check::run(&args, context),
+        Command::OrgStatus(args) => commands::org_status::run(&args, context),
         Command::Doctor(args) => commands::doctor::run(&args, context),
         Command::Verify(args) => commands::verify::run(&args, context),
         Command::Completions(args) => commands::pages::completions(&args, context),

@@ -9,6 +9,7 @@ use super::table::always;
 use super::table::from;
 use super::text::age;
 use super::text::ago;
+use super::text::count;
 use super::text::or_dash;
 use super::text::phases;
 use crate::http::dto;
@@ -212,6 +213,42 @@ pub(super) fn runners(runners: &[dto::Runner], now: Time, printer: &Printer) -> 
         ]);
     }
     grid.render()
+}
+
+const STAKE_COLUMNS: [Column; 4] = [always("RUNNER"), always("PHASE"), always("SINCE"), always("JOB")];
+
+/// The runners that a stop of all would end, with the jobs of those that are busy, and a line that counts them.
+pub(super) fn at_stake(
+    runners: &[dto::Runner],
+    jobs: &[dto::Explanation],
+    now: Time,
+    printer: &Printer,
+) -> String {
+    let mut grid = Grid::new(printer, &STAKE_COLUMNS);
+    for runner in runners {
+        let container = runner.container.as_ref();
+        let of = |e: &&dto::Explanation| {
+            e.job.as_ref().is_some_and(|job| job.runner.as_ref() == Some(&runner.name))
+        };
+        let job = jobs.iter().find(of).and_then(|e| e.job.as_ref());
+        let job = match (job, runner.phase) {
+            (Some(job), _) => format!("{} of {} (run {})", job.name, job.repo, job.run),
+            (None, Phase::Busy) => "one that GitHub has not told of".to_owned(),
+            (None, _) => "-".to_owned(),
+        };
+        grid.row([
+            container.map_or_else(|| runner.name.clone(), |c| c.name.clone()).into(),
+            phase(runner),
+            runner.since.map_or_else(|| "-".to_owned(), |t| age(now, t)).into(),
+            Text(job, (runner.phase == Phase::Busy).then_some(Tone::Bad)),
+        ]);
+    }
+    let busy = runners.iter().filter(|r| r.phase == Phase::Busy).count();
+    let last = match busy {
+        0 => printer.paint(Tone::Good, "No runner is in a job."),
+        _ => printer.paint(Tone::Bad, format!("{} would fail.", count(busy, "job"))),
+    };
+    format!("{}\n{last}", grid.render())
 }
 
 fn phase(runner: &dto::Runner) -> Text {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use super::CliError;
 use super::doctor;
 use super::doctor::Facts;
+use super::org_status;
+use super::org_status::Seen;
 use super::verify;
 use super::verify::Trial;
 use super::verify::Verdict;
@@ -14,6 +16,7 @@ use crate::config;
 use crate::config::Config;
 use crate::control::Clock;
 use crate::control::Loaded;
+use crate::control::StateDir;
 use crate::daemon;
 use crate::model::InstanceId;
 use crate::model::Plan;
@@ -36,6 +39,14 @@ pub(super) async fn facts(path: &Path, loaded: &config::Loaded, socket: &Path) -
     });
     let ports = ports.as_ref().map(|(engine, github)| (engine, github));
     doctor::collect(path, loaded, &secrets, ports, socket).await
+}
+
+/// Looks at organizations, for `org-status`.
+pub(super) async fn organizations(config: Config, socket: &Path, state: PathBuf, orgs: &[String]) -> Seen {
+    let secrets = Arc::new(Secrets::for_operator());
+    let github = daemon::github(&config, &secrets, Clock::system());
+    let (instance, kept) = (instance(&config), StateDir::read_only(state).mode());
+    org_status::collect(config, instance, &github, socket, kept, orgs).await
 }
 
 /// Tries a pool's image, telling `progress` how far its pull has come.

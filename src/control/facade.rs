@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 
 use super::Explanation;
+use super::Obstacle;
 use super::Question;
 use super::Snapshot;
 use crate::engine::EngineError;
@@ -33,6 +34,13 @@ pub enum Command {
         drain: bool,
         /// The answer.
         answer: oneshot::Sender<Result<(), FacadeError>>,
+    },
+    /// Drain all pools of the file, or end that.
+    DrainAll {
+        /// Drain or resume.
+        drain: bool,
+        /// The answer: how many pools.
+        answer: oneshot::Sender<Result<usize, FacadeError>>,
     },
     /// Keep more runners of a pool than the file says, for a time.
     BoostPool {
@@ -60,6 +68,20 @@ pub enum Command {
         force: bool,
         /// The answer: the runner's name at GitHub.
         answer: oneshot::Sender<Result<RunnerName, FacadeError>>,
+    },
+    /// Let all runners go, as `StopRunner` does with one.
+    StopAll {
+        /// Busy or not.
+        force: bool,
+        /// The answer: their names at GitHub.
+        answer: oneshot::Sender<Vec<RunnerName>>,
+    },
+    /// Look for what speaks against a change of mode; change nothing.
+    Obstacles {
+        /// The mode to change to.
+        mode: Mode,
+        /// The answer.
+        answer: oneshot::Sender<Vec<Obstacle>>,
     },
     /// Change between organization and repository mode.
     SetMode {
@@ -182,6 +204,14 @@ impl Facade {
         self.ask(|answer| Command::DrainPool { pool, drain, answer }).await?
     }
 
+    /// Drains all pools of the file, or ends that; says how many there are.
+    ///
+    /// # Errors
+    /// The marks cannot be kept.
+    pub async fn drain_all(&self, drain: bool) -> Result<usize, FacadeError> {
+        self.ask(|answer| Command::DrainAll { drain, answer }).await?
+    }
+
     /// Keeps `count` more runners of a pool than the file says, for a time; says until when.
     ///
     /// # Errors
@@ -204,6 +234,22 @@ impl Facade {
     /// There is no such runner.
     pub async fn stop_runner(&self, runner: String, force: bool) -> Result<RunnerName, FacadeError> {
         self.ask(|answer| Command::StopRunner { runner, force, answer }).await?
+    }
+
+    /// Lets all runners go when they are idle; with `force`, at once. Says which.
+    ///
+    /// # Errors
+    /// The daemon is shutting down.
+    pub async fn stop_all(&self, force: bool) -> Result<Vec<RunnerName>, FacadeError> {
+        self.ask(|answer| Command::StopAll { force, answer }).await
+    }
+
+    /// What speaks against a change to this mode, by the file and by what GitHub lets the credentials do.
+    ///
+    /// # Errors
+    /// The daemon is shutting down.
+    pub async fn obstacles(&self, mode: Mode) -> Result<Vec<Obstacle>, FacadeError> {
+        self.ask(|answer| Command::Obstacles { mode, answer }).await
     }
 
     /// Changes between organization and repository mode, or says what that would do.

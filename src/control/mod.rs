@@ -18,6 +18,7 @@ mod tell;
 mod watch;
 
 pub use crate::decide::Explanation;
+pub use crate::decide::Obstacle;
 pub use crate::decide::Question;
 pub use crate::decide::Why;
 pub use clock::Clock;

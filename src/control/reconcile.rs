@@ -4,6 +4,7 @@
 //! timer all lead to the same pass. Actions run beside it; what is under way is part of the world of the next one.
 
 mod ask;
+mod moving;
 mod pass;
 mod preview;
 

@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub status: String,
     /// The file and how it stands.
     pub config: ConfigState,
+    /// Where mode and marks are kept; none for a daemon that forgets.
+    pub state_dir: Option<String>,
     /// What the engine is; none until it answered.
     pub engine: Option<EngineInfo>,
     /// Why it does not answer.
@@ -80,6 +82,7 @@ impl Snapshot {
             took_ms: 0,
             status: "looking at engine and GitHub for the first time".to_owned(),
             config: config.clone(),
+            state_dir: None,
             engine: None,
             engine_error: None,
             credentials: Vec::new(),

@@ -75,8 +75,13 @@ impl StateDir {
         Self::default()
     }
 
+    /// Where it is kept, in words.
+    pub(super) fn place(&self) -> Option<String> {
+        self.dir.as_ref().map(|dir| dir.display().to_string())
+    }
+
     /// The mode that was set last.
-    pub(super) fn mode(&self) -> Mode {
+    pub fn mode(&self) -> Mode {
         self.read::<ModeFile>("mode.toml").mode
     }
 

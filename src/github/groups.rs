@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Client;
 use super::GitHubError;
 use super::address::encode;
 use super::credential::Credential;
@@ -12,7 +13,9 @@ use super::pages::Listing;
 use super::wire;
 use super::wire::Group;
 use super::wire::Repository;
+use crate::model::CredentialName;
 use crate::model::GroupName;
+use crate::model::Registration;
 use crate::model::Repo;
 use crate::model::Scope;
 
@@ -30,7 +33,67 @@ pub struct AccessList {
     pub closed_to: Vec<Repo>,
 }
 
+/// A runner group with its runners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerGroup {
+    /// GitHub's number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// Whether it is the one that runners go to where no group is named.
+    pub default: bool,
+    /// Which repositories may use it: `all`, `selected` or `private`.
+    pub visibility: String,
+    /// Whether public repositories are among those.
+    pub allows_public: bool,
+    /// Whether only certain workflows may use it.
+    pub restricted_to_workflows: bool,
+    /// Its runners.
+    pub runners: Vec<Registration>,
+}
+
+impl Client {
+    /// All runner groups of an organization, each with its runners.
+    ///
+    /// # Errors
+    /// One of the listings cannot be had.
+    pub async fn runner_groups(
+        &self,
+        credentials: &CredentialName,
+        org: &str,
+    ) -> Result<Vec<RunnerGroup>, GitHubError> {
+        self.credential(credentials)?.runner_groups(org).await
+    }
+}
+
 impl Credential {
+    /// All groups, each with its runners.
+    async fn runner_groups(&self, org: &str) -> Result<Vec<RunnerGroup>, GitHubError> {
+        let mut found = Vec::new();
+        let (groups, _) = self.groups_of(org, true).await?;
+        for group in groups.iter() {
+            let what = format!("runner group {:?} in orgs/{org}", group.name);
+            let listing = Listing {
+                path: format!("orgs/{}/actions/runner-groups/{}/runners?per_page=100", encode(org), group.id),
+                kind: "group-runners",
+                label: format!("list the runners of {what}"),
+                what,
+                read: wire::runners,
+                id: |runner: &Registration| runner.id.0,
+            };
+            found.push(RunnerGroup {
+                id: group.id,
+                name: group.name.clone(),
+                default: group.default,
+                visibility: group.visibility.clone(),
+                allows_public: group.allows_public_repositories,
+                restricted_to_workflows: group.restricted_to_workflows,
+                runners: self.list_all(&organization(org), &listing).await?,
+            });
+        }
+        Ok(found)
+    }
+
     /// A group's number, and whether it was read just now. `anew` reads it in any case.
     pub(super) async fn group_id(
         &self,

@@ -39,6 +39,7 @@ pub use api::Quota;
 pub use api::Removal;
 pub use client::Client;
 pub use groups::AccessList;
+pub use groups::RunnerGroup;
 pub use hooks::Delivery;
 pub use hooks::Hooks;
 pub use queue::AccountRepo;

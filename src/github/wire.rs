@@ -31,6 +31,8 @@ pub(super) struct Group {
     pub(super) visibility: String,
     #[serde(default)]
     pub(super) allows_public_repositories: bool,
+    #[serde(default)]
+    pub(super) restricted_to_workflows: bool,
 }
 
 /// A repository.

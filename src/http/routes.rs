@@ -27,6 +27,7 @@ use super::peer;
 use crate::control::Facade;
 use crate::control::FacadeError;
 use crate::control::Question;
+use crate::model::Mode;
 use crate::model::PoolName;
 
 /// The largest body that is read: those there are have two short fields.
@@ -50,6 +51,10 @@ pub fn router(facade: Facade, operators: Operators) -> Router {
         .route("/pools/{name}/drain", post(drain_pool))
         .route("/pools/{name}/resume", post(resume_pool))
         .route("/pools/{name}/boost", post(boost_pool))
+        .route("/drain", post(drain_all))
+        .route("/resume", post(resume_all))
+        .route("/stop", post(stop_all))
+        .route("/obstacles", get(obstacles))
         .route("/jobs", get(jobs))
         .route("/explain", get(explain))
         .route("/runners", get(runners))
@@ -113,6 +118,51 @@ async fn mark_pool(facade: Facade, name: String, drain: bool) -> Answer<dto::Don
         false => format!("pool {name} is served again"),
     };
     Ok(Json(dto::Done { done }))
+}
+
+async fn drain_all(State(facade): State<Facade>) -> Answer<dto::Done> {
+    let pools = counted(facade.drain_all(true).await?, "pool");
+    let done = format!("{pools} drained: idle runners go, busy ones finish, none is started");
+    Ok(Json(dto::Done { done }))
+}
+
+async fn resume_all(State(facade): State<Facade>) -> Answer<dto::Done> {
+    let pools = counted(facade.drain_all(false).await?, "pool");
+    Ok(Json(dto::Done { done: format!("{pools} served again") }))
+}
+
+/// `1 pool is`, `all 2 pools are`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what} is") } else { format!("all {count} {what}s are") }
+}
+
+async fn stop_all(
+    State(facade): State<Facade>,
+    query: Result<Query<StopQuery>, QueryRejection>,
+) -> Answer<dto::Done> {
+    let Query(StopQuery { force }) = query.map_err(bad_query)?;
+    let done = match (facade.stop_all(force).await?.len(), force) {
+        (0, _) => "there is no runner".to_owned(),
+        (1, true) => "1 runner is being stopped, busy or not".to_owned(),
+        (1, false) => "1 runner goes as soon as it is surely idle".to_owned(),
+        (n, true) => format!("all {n} runners are being stopped, busy or not"),
+        (n, false) => format!("all {n} runners go as soon as they are surely idle"),
+    };
+    Ok(Json(dto::Done { done }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ObstaclesQuery {
+    mode: Mode,
+}
+
+async fn obstacles(
+    State(facade): State<Facade>,
+    query: Result<Query<ObstaclesQuery>, QueryRejection>,
+) -> Answer<Vec<dto::Obstacle>> {
+    let Query(ObstaclesQuery { mode }) = query.map_err(bad_query)?;
+    Ok(Json(facade.obstacles(mode).await?.iter().map(dto::Obstacle::from).collect()))
 }
 
 async fn boost_pool(

@@ -188,12 +188,23 @@ pub struct PoolReport {
     pub pool: PoolName,
     /// How many runners it should have.
     pub target: u32,
+    /// Where they should be registered, and how many in each place; nothing where that is not known.
+    pub places: Vec<PlaceReport>,
     /// Why so many, in words.
     pub why: String,
     /// How many it has, by phase, in the order of [`Phase`].
     pub phases: Vec<(Phase, u32)>,
     /// What was held back.
     pub held: Vec<Held>,
+}
+
+/// How many runners a pool should have in one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceReport {
+    /// Where they register.
+    pub scope: Scope,
+    /// How many.
+    pub target: u32,
 }
 
 /// Something that was not done, and why.

@@ -23,6 +23,7 @@ pub use action::Action;
 pub use action::CreateRunner;
 pub use action::Held;
 pub use action::HeldReason;
+pub use action::PlaceReport;
 pub use action::Plan;
 pub use action::PoolReport;
 pub use action::RegistrationRef;

@@ -13,6 +13,7 @@ use std::process::Command as Process;
 use std::process::Output;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -22,6 +23,7 @@ use ghrunner::control::Explanation;
 use ghrunner::control::Facade;
 use ghrunner::control::FacadeError;
 use ghrunner::control::LogStream;
+use ghrunner::control::Obstacle;
 use ghrunner::control::PoolState;
 use ghrunner::control::RunnerState;
 use ghrunner::control::Snapshot;
@@ -45,6 +47,7 @@ use ghrunner::model::JobId;
 use ghrunner::model::JobState;
 use ghrunner::model::Mode;
 use ghrunner::model::Phase;
+use ghrunner::model::PlaceReport;
 use ghrunner::model::Plan;
 use ghrunner::model::PoolName;
 use ghrunner::model::PoolReport;
@@ -67,6 +70,18 @@ use tokio_util::sync::CancellationToken;
 /// A moment long past, so that ages in tests are stable words.
 pub const THEN: Time = Time(1_700_000_000_000);
 
+/// How a made-up control loop takes what it is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// What speaks against a change of mode.
+    pub obstacles: Vec<Obstacle>,
+    /// When it is drained: how long an idle runner and a busy one take to go; none for one that never does.
+    pub idle_goes: Option<Duration>,
+    pub busy_goes: Option<Duration>,
+    /// After a change of mode: where its one pool's runners come up, and after how long.
+    pub places: Vec<(String, Option<Duration>)>,
+}
+
 /// A daemon on a socket of its own; it ends when this is dropped.
 pub struct FakeDaemon {
     pub socket: PathBuf,
@@ -83,6 +98,10 @@ impl FakeDaemon {
     }
 
     pub fn with(snapshot: Snapshot) -> Self {
+        Self::of(snapshot, Manner::default())
+    }
+
+    pub fn of(snapshot: Snapshot, manner: Manner) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("run/ghrunner.sock");
         let stop = CancellationToken::new();
@@ -93,7 +112,7 @@ impl FakeDaemon {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let socket = ControlSocket::bind(&path).unwrap();
-                let facade = control_loop(snapshot, log);
+                let facade = control_loop(snapshot, log, manner);
                 ready.send(()).unwrap();
                 ghrunner::http::serve(socket, facade, token).await.unwrap();
             });
@@ -144,18 +163,72 @@ pub fn stderr(output: &Output) -> String {
 }
 
 /// Answers commands as a control loop would, and writes down what was asked.
-fn control_loop(snapshot: Snapshot, asked: Arc<Mutex<Vec<String>>>) -> Facade {
+fn control_loop(snapshot: Snapshot, asked: Arc<Mutex<Vec<String>>>, manner: Manner) -> Facade {
     let (commands, mut inbox) = mpsc::channel(8);
     let (publish, snapshots) = watch::channel(Arc::new(snapshot));
     tokio::spawn(async move {
         while let Some(command) = inbox.recv().await {
-            answer(command, &publish, &asked);
+            answer(command, &publish, &asked, &manner);
         }
     });
     Facade::new(commands, snapshots)
 }
 
-fn answer(command: Command, publish: &watch::Sender<Arc<Snapshot>>, asked: &Mutex<Vec<String>>) {
+/// Changes the snapshot later.
+fn later(
+    publish: &watch::Sender<Arc<Snapshot>>,
+    when: Option<Duration>,
+    change: impl FnOnce(&mut Snapshot) + Send + 'static,
+) {
+    let publish = publish.clone();
+    if let Some(when) = when {
+        tokio::spawn(async move {
+            tokio::time::sleep(when).await;
+            publish.send_modify(|s| change(Arc::make_mut(s)));
+        });
+    }
+}
+
+/// All pools drained, and their runners gone when the manner says.
+fn drain_all(publish: &watch::Sender<Arc<Snapshot>>, manner: &Manner) {
+    publish.send_modify(|s| Arc::make_mut(s).pools.iter_mut().for_each(|pool| pool.drained = true));
+    for (phase, when) in [(Phase::Idle, manner.idle_goes), (Phase::Busy, manner.busy_goes)] {
+        later(publish, when, move |s| {
+            s.runners.retain(|r| r.phase != phase);
+            for pool in &mut s.pools {
+                pool.report.phases.retain(|(of, _)| *of != phase);
+            }
+        });
+    }
+}
+
+/// In the other mode, with a runner in each place when the manner says.
+fn move_to(mode: Mode, publish: &watch::Sender<Arc<Snapshot>>, manner: &Manner) {
+    let scopes: Vec<Scope> = manner.places.iter().map(|(scope, _)| scope.parse().unwrap()).collect();
+    publish.send_modify(|s| {
+        let s = Arc::make_mut(s);
+        s.mode = mode;
+        let place = |scope: &Scope| PlaceReport { scope: scope.clone(), target: 1 };
+        for pool in &mut s.pools {
+            pool.report.places = scopes.iter().map(place).collect();
+        }
+        if !scopes.is_empty() {
+            s.runners.retain(|r| r.phase == Phase::Busy);
+        }
+    });
+    for (slot, (scope, (_, when))) in (10..).zip(scopes.iter().zip(&manner.places)) {
+        let mut new = runner(slot, Phase::Idle);
+        new.runner.scope = scope.clone();
+        later(publish, *when, move |s| s.runners.push(new));
+    }
+}
+
+fn answer(
+    command: Command,
+    publish: &watch::Sender<Arc<Snapshot>>,
+    asked: &Mutex<Vec<String>>,
+    manner: &Manner,
+) {
     let note = |text: String| asked.lock().unwrap().push(text);
     let plan = publish.borrow().plan.clone();
     match command {
@@ -171,6 +244,22 @@ fn answer(command: Command, publish: &watch::Sender<Arc<Snapshot>>, asked: &Mute
             let missing =
                 FacadeError::NoSuchPool { name: pool.to_string(), nearest: Some("build".to_owned()) };
             drop(answer.send(if known { Ok(()) } else { Err(missing) }));
+        }
+        Command::DrainAll { drain, answer } => {
+            note(format!("drain all {drain}"));
+            if drain {
+                drain_all(publish, manner);
+            }
+            drop(answer.send(Ok(publish.borrow().pools.len())));
+        }
+        Command::StopAll { force, answer } => {
+            note(format!("stop all {force}"));
+            let names = publish.borrow().runners.iter().map(|r| r.runner.name.clone()).collect();
+            drop(answer.send(names));
+        }
+        Command::Obstacles { mode, answer } => {
+            note(format!("obstacles {mode:?}"));
+            drop(answer.send(manner.obstacles.clone()));
         }
         Command::BoostPool { pool, count, time, answer } => {
             note(format!("boost {pool} {count} {}", time.as_secs()));
@@ -190,7 +279,7 @@ fn answer(command: Command, publish: &watch::Sender<Arc<Snapshot>>, asked: &Mute
         Command::SetMode { mode, dry_run, answer } => {
             note(format!("mode {mode:?} dry_run={dry_run}"));
             if !dry_run {
-                publish.send_modify(|s| Arc::make_mut(s).mode = mode);
+                move_to(mode, publish, manner);
             }
             drop(answer.send(Ok(plan)));
         }
@@ -213,6 +302,7 @@ pub fn snapshot() -> Snapshot {
     let report = PoolReport {
         pool: build.clone(),
         target: 3,
+        places: Vec::new(),
         why: "1 busy, 1 waiting, min_idle 1".to_owned(),
         phases: vec![(Phase::Idle, 1), (Phase::Busy, 1), (Phase::Failed, 0)],
         held: vec![Held { what: "1 start".to_owned(), reason: HeldReason::AtMax { max: 2 } }],
@@ -239,6 +329,7 @@ pub fn snapshot() -> Snapshot {
             warnings: Vec::new(),
             needs_restart: vec!["engine.endpoint".to_owned()],
         },
+        state_dir: None,
         engine: Some(engine()),
         engine_error: None,
         credentials: vec![credential()],

@@ -20,5 +20,6 @@ mod lost_job;
 mod operator;
 mod private_engine;
 mod registry;
+mod scripts;
 mod secrets;
 mod tampering;

@@ -2,7 +2,10 @@
 
 pub(super) mod check;
 pub(super) mod doctor;
+pub(super) mod drain;
+mod follow;
 pub(super) mod jobs;
+pub(super) mod org_status;
 pub(super) mod pages;
 pub(super) mod plan;
 pub(super) mod pools;

@@ -19,7 +19,9 @@ pub(in crate::cli) fn run(args: &Runners, context: &mut Context) -> Outcome {
         Runners::List { pool, ended: false } => list(pool.as_deref(), context),
         Runners::Show { name } => show(name, context),
         Runners::Logs { name, follow, tail } => logs(name, *tail, *follow, context),
-        Runners::Stop { name, force } => stop(name, *force, context),
+        Runners::Stop { all: true, dry_run: true, .. } => preview(context),
+        Runners::Stop { name: Some(name), force, .. } => stop(name, *force, context),
+        Runners::Stop { name: None, force, .. } => stop_all(*force, context),
         Runners::Drain { name } => stop(name, false, context),
     }
 }
@@ -67,6 +69,26 @@ fn show(name: &str, context: &mut Context) -> Outcome {
 fn stop(name: &str, force: bool, context: &mut Context) -> Outcome {
     let done = context.client().stop_runner(name, force)?;
     tell(context, &done)
+}
+
+fn stop_all(force: bool, context: &mut Context) -> Outcome {
+    let done = context.client().stop_all(force)?;
+    tell(context, &done)
+}
+
+/// All runners, and the jobs that would fail if they were stopped by force.
+fn preview(context: &mut Context) -> Outcome {
+    let client = context.client();
+    let (runners, jobs) = (client.runners()?, client.jobs()?);
+    match (context.json, runners.is_empty()) {
+        (true, _) => context.printer.json(&runners)?,
+        (false, true) => context.printer.line("No runners.")?,
+        (false, false) => {
+            let text = view::at_stake(&runners, &jobs, now(), &context.printer);
+            context.printer.line(text)?;
+        }
+    }
+    Ok(Exit::Good)
 }
 
 /// The output as it comes, bytes and all: what a job prints is nobody's to change.

@@ -187,6 +187,20 @@ fn permission(scope: &Scope) -> String {
     }
 }
 
+/// What an error of GitHub's means for whoever asked in this scope: what was found, and what to do.
+pub(in crate::cli) fn explain(error: &GitHubError, scope: &Scope) -> (String, String) {
+    let finding = judged("", error.to_string(), error, scope);
+    let advice = match error {
+        GitHubError::Unusable { .. } => {
+            "credentials of the unit can be read only by root, and only while the service runs; `ghrunner doctor` looks at \
+             each"
+                .to_owned()
+        }
+        _ => finding.advice.unwrap_or_default(),
+    };
+    (finding.found, advice)
+}
+
 fn refused(about: &str, error: &GitHubError, facts: &ScopeFacts) -> Finding {
     let scope = &facts.scope;
     let mut found = error.to_string();
@@ -197,6 +211,10 @@ fn refused(about: &str, error: &GitHubError, facts: &ScopeFacts) -> Finding {
     {
         found = format!("{found}; {sentence}");
     }
+    judged(about, found, error, scope)
+}
+
+fn judged(about: &str, found: String, error: &GitHubError, scope: &Scope) -> Finding {
     match error {
         GitHubError::Limited { .. } => {
             Finding::warn(about, found, "it goes on by itself then; webhook or scale-set demand asks less")

@@ -21,6 +21,7 @@ pub use facts::ImageFacts;
 pub use facts::ScopeFacts;
 pub use facts::SecretFacts;
 pub use facts::SocketFacts;
+pub(super) use judge::explain;
 pub use judge::judge;
 
 use serde::Serialize;

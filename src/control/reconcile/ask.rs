@@ -43,6 +43,9 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             Command::DrainPool { pool, drain, answer } => {
                 let _ = answer.send(self.drain_pool(pool, drain));
             }
+            Command::DrainAll { drain, answer } => {
+                let _ = answer.send(self.drain_all(drain));
+            }
             Command::BoostPool { pool, count, time, answer } => {
                 let _ = answer.send(self.boost_pool(pool, count, time));
             }
@@ -54,6 +57,10 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             Command::StopRunner { runner, force, answer } => {
                 let _ = answer.send(self.stop_runner(&runner, force));
             }
+            Command::StopAll { force, answer } => {
+                let _ = answer.send(self.stop_all(force));
+            }
+            Command::Obstacles { mode, answer } => self.look_for_obstacles(mode, answer),
             Command::SetMode { mode, dry_run, answer } => {
                 self.ask_access(mode, Some(ModeChange { mode, dry_run, answer }));
             }
@@ -153,6 +160,19 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         kept
     }
 
+    fn drain_all(&mut self, drain: bool) -> Result<usize, FacadeError> {
+        let pools = self.policy.config.pools.keys();
+        tracing::info!("{}", if drain { "Draining all pools" } else { "All pools serve again" });
+        if drain {
+            self.memory.book.drained_pools.extend(pools.cloned());
+        } else {
+            self.memory.book.drained_pools.clear();
+        }
+        let kept = self.state.set_marks(&self.memory.marks());
+        self.wake_now();
+        kept.map(|()| self.policy.config.pools.len())
+    }
+
     fn boost_pool(&mut self, pool: PoolName, count: u32, time: Duration) -> Result<Time, FacadeError> {
         if !self.policy.config.pools.contains_key(&pool) {
             let nearest = self.nearest_pool(pool.as_str());
@@ -192,6 +212,21 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         self.memory.book.leave_until.remove(name.as_str());
         self.wake_now();
         Ok(name)
+    }
+
+    fn stop_all(&mut self, force: bool) -> Vec<RunnerName> {
+        let names: Vec<RunnerName> =
+            self.last.runners.iter().map(|state| state.runner.name.clone()).collect();
+        tracing::info!(force, "The operator wants all {} runners gone", names.len());
+        for name in &names {
+            self.memory.book.leave_until.remove(name.as_str());
+        }
+        match force {
+            true => self.memory.book.condemned.extend(names.iter().cloned()),
+            false => self.memory.book.drained_runners.extend(names.iter().cloned()),
+        }
+        self.wake_now();
+        names
     }
 
     /// A runner by its name at GitHub or its container's.

@@ -219,6 +219,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
                 false => status::waiting(world),
             },
             config: self.config.clone(),
+            state_dir: self.state.place(),
             engine: self.memory.survey.info.clone(),
             engine_error: world.engine.error.clone(),
             credentials: self.ports.github.states(),
@@ -272,14 +273,14 @@ impl<E: Engine, G: GitHub> Control<E, G> {
 }
 
 /// Whether the pool's access list says where it registers, or which repositories' queues it serves.
-fn asks_access(pool: &Pool, mode: Mode) -> bool {
+pub(super) fn asks_access(pool: &Pool, mode: Mode) -> bool {
     let places = mode == Mode::Repository && pool.rollback.is_empty();
     let queues = matches!(pool.demand, Demand::Poll | Demand::Webhook);
     pool.scope.organization().is_some() && (places || queues)
 }
 
 /// The repositories that a pool's runner group admits.
-async fn access_list<G: GitHub>(github: &G, pool: &Pool) -> Result<AccessList, String> {
+pub(super) async fn access_list<G: GitHub>(github: &G, pool: &Pool) -> Result<AccessList, String> {
     let crate::model::PoolScope::Organization { org, group } = &pool.scope else {
         return Ok(AccessList::default());
     };

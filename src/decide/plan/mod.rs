@@ -23,6 +23,7 @@ use super::advise::advise;
 use crate::model::Held;
 use crate::model::HeldReason;
 use crate::model::Phase;
+use crate::model::PlaceReport;
 use crate::model::Plan;
 use crate::model::PoolName;
 use crate::model::PoolReport;
@@ -74,6 +75,11 @@ impl<'a> Draft<'a> {
     }
 }
 
+fn places(target: &super::Target) -> Vec<PlaceReport> {
+    let report = |place: &super::Place| PlaceReport { scope: place.scope.clone(), target: place.count };
+    target.places.iter().map(report).collect()
+}
+
 fn report<'a>(fleet: &Fleet<'a>, mut draft: Draft<'a>) -> Plan {
     let report: &mut Report = &mut draft.plan.report;
     report.pools = fleet
@@ -88,6 +94,7 @@ fn report<'a>(fleet: &Fleet<'a>, mut draft: Draft<'a>) -> Plan {
             PoolReport {
                 pool: (*name).clone(),
                 target: target.map_or(0, super::Target::total),
+                places: target.map_or_else(Vec::new, places),
                 why: target.map_or_else(|| "the file no longer has it".to_owned(), |t| t.why.clone()),
                 phases: phases.into_iter().collect(),
                 held: draft.held.remove(name).unwrap_or_default(),

@@ -104,12 +104,24 @@ pub struct Pool {
     pub drained: bool,
     /// How many runners it should have.
     pub target: u32,
+    /// Where they should be registered, and how many in each place; nothing where that is not known.
+    #[serde(default)]
+    pub places: Vec<Place>,
     /// Why so many.
     pub why: String,
     /// How many it has, by phase; phases without a runner are left out.
     pub phases: BTreeMap<Phase, u32>,
     /// What is held back.
     pub held: Vec<Held>,
+}
+
+/// How many runners a pool should have in one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Where they register: `orgs/acme` or `repos/acme/app`.
+    pub scope: String,
+    /// How many.
+    pub target: u32,
 }
 
 /// A runner.
@@ -230,10 +242,17 @@ impl From<&control::PoolState> for Pool {
             docker: pool.and_then(|p| word(p.spec.docker)),
             drained: state.drained,
             target: state.report.target,
+            places: state.report.places.iter().map(Place::from).collect(),
             why: state.report.why.clone(),
             phases: super::plan::phases(&state.report),
             held: state.report.held.iter().map(Held::from).collect(),
         }
+    }
+}
+
+impl From<&model::PlaceReport> for Place {
+    fn from(place: &model::PlaceReport) -> Self {
+        Self { scope: place.scope.to_string(), target: place.target }
     }
 }
 

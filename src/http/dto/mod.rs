@@ -12,6 +12,7 @@ pub use fleet::Container;
 pub use fleet::Ended;
 pub use fleet::GitHubSide;
 pub use fleet::Phase;
+pub use fleet::Place;
 pub use fleet::Pool;
 pub use fleet::Runner;
 pub use jobs::Boost;
@@ -32,6 +33,7 @@ pub use time::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::control;
 use crate::model;
 
 /// The body of `POST /v1/mode`.
@@ -43,6 +45,24 @@ pub struct SetMode {
     /// Only say what would change.
     #[serde(default)]
     pub dry_run: bool,
+}
+
+/// Something that speaks against a change of mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obstacle {
+    /// The pool that it concerns, where it is one.
+    pub pool: Option<String>,
+    /// Whether runners would be lacking after the change; if not, it is only worth knowing.
+    pub grave: bool,
+    /// What it is, and what to do.
+    pub text: String,
+}
+
+impl From<&control::Obstacle> for Obstacle {
+    fn from(obstacle: &control::Obstacle) -> Self {
+        let pool = obstacle.pool.as_ref().map(ToString::to_string);
+        Self { pool, grave: obstacle.grave, text: obstacle.text.clone() }
+    }
 }
 
 /// The answer to something done.

@@ -35,6 +35,9 @@ pub struct Status {
     pub status: String,
     /// The configuration file.
     pub config: ConfigFile,
+    /// Where mode and marks are kept.
+    #[serde(default)]
+    pub state_dir: Option<String>,
     /// The container engine; none until it answered.
     pub engine: Option<Engine>,
     /// Why the engine does not answer.
@@ -145,6 +148,7 @@ impl From<&control::Snapshot> for Status {
             took_ms: s.took_ms,
             status: s.status.clone(),
             config: (&s.config).into(),
+            state_dir: s.state_dir.clone(),
             engine: s.engine.as_ref().map(Engine::from),
             engine_error: s.engine_error.clone(),
             credentials: s.credentials.iter().map(Credential::from).collect(),
