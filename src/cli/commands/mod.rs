@@ -2,6 +2,7 @@
 
 pub(super) mod check;
 pub(super) mod doctor;
+pub(super) mod import;
 pub(super) mod jobs;
 pub(super) mod pages;
 pub(super) mod plan;
