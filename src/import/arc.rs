@@ -33,11 +33,15 @@ pub(super) fn values(document: &Node) -> Vec<&Node> {
     found
 }
 
-/// The release's name, where the document is a release.
+/// The release's name, where the document is a release of Flux or an application of Argo CD.
 pub(super) fn release(document: &Node) -> Option<&str> {
-    let is_release = document.get("kind").and_then(Node::text) == Some("HelmRelease");
-    let name = document.at(&["spec", "releaseName"]).or_else(|| document.at(&["metadata", "name"]));
-    name.and_then(Node::text).filter(|_| is_release)
+    let kind = document.get("kind").and_then(Node::text)?;
+    let places: [&[&str]; 2] = match kind {
+        "HelmRelease" => [&["spec", "releaseName"], &["metadata", "name"]],
+        "Application" => [&["spec", "source", "helm", "releaseName"], &["metadata", "name"]],
+        _ => return None,
+    };
+    places.iter().find_map(|path| document.at(path)).and_then(Node::text)
 }
 
 /// What one chart's values come to; `release` is the Helm release's name, after which a set without a name is named.

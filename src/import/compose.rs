@@ -295,6 +295,9 @@ fn volumes(node: &Node, filled: &Filled<'_>, unit: &mut Unit, notes: &mut Notes)
             );
             let text = "docker = \"socket\" makes every job root on this machine; docker = \"dind\" gives each an engine of its own, and is removed with it";
             notes.unwise(&item.at, &source, text);
+        } else if unit.work_folder.as_deref().is_some_and(|work| work == target.trim_end_matches('/')) {
+            let text = "it kept the folder in which jobs worked; here each job begins with a fresh one";
+            notes.left(&item.at, "volumes", text);
         } else if !source.starts_with('/') {
             let text = format!(
                 "{source} is Compose's own volume or folder; volumes = [\"/HOST/PATH:{target}\"] mounts a folder of this machine"

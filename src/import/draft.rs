@@ -117,14 +117,11 @@ impl Draft {
         let line = &table.lines[line];
         let subject = if line.subject.is_empty() { line.key } else { &line.subject };
         let help = error.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        let message = error.message.strip_prefix(&format!("{}: ", line.key)).unwrap_or(&error.message);
         notes.take_back(&line.at, &line.subject);
-        notes.left(
-            &line.at,
-            subject,
-            format!("{} = {} is refused: {}{help}", line.key, line.value, error.message),
-        );
+        notes.left(&line.at, subject, format!("{} = {} is refused: {message}{help}", line.key, line.value));
         if SCOPES.contains(&line.key) {
-            table.off = Some(error.message.clone());
+            table.off = Some(format!("{}: {}", line.key, message));
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) fn unit(mut vars: Vars, shape: Shape, setting: &Setting<'_>, notes: &
     group(&mut vars, &mut unit, notes);
     labels(&mut vars, &mut unit, notes);
     match shape {
-        Shape::Static | Shape::Runner | Shape::Arc => standing(setting, &mut unit),
+        Shape::Static | Shape::Runner | Shape::Arc => standing(&mut vars, setting, &mut unit, notes),
         Shape::Orchestrator => orchestrator(&mut vars, &mut unit, notes),
         Shape::Webhook => webhook(&mut vars, &mut unit, notes),
         Shape::Autoscaler => autoscaler(&mut vars, &mut unit, notes),
@@ -175,12 +175,23 @@ fn secret(vars: &mut Vars, name: &str) -> Option<Keyed> {
         }
         (None, true) => Source::File(var.value),
         (None, false) if var.value.trim().is_empty() => return None,
+        (None, false) if is_placeholder(&var.value) => {
+            Source::Elsewhere("what stands there is a placeholder".to_owned())
+        }
         (None, false) if var.value.contains("-----BEGIN") => {
             Source::Here(Secret::new(var.value.replace("\\n", "\n")))
         }
         (None, false) => Source::Here(Secret::new(var.value.trim())),
     };
     Some(Keyed { source, at: var.at, subject: var.key })
+}
+
+/// `your_token_here`, `<token>`, `xxxx`: what examples have in place of a secret.
+fn is_placeholder(text: &str) -> bool {
+    let lower = text.trim().to_lowercase();
+    let key = lower.contains("-----begin");
+    let words = ["your_", "your-", "_here", "-here", "changeme", "change_me", "replace", "xxxx", "...", "<"];
+    !key && (lower.contains(char::is_whitespace) || words.iter().any(|word| lower.contains(word)))
 }
 
 fn group(vars: &mut Vars, unit: &mut Unit, notes: &mut Notes) {
@@ -225,17 +236,20 @@ fn labels(vars: &mut Vars, unit: &mut Unit, notes: &mut Notes) {
 }
 
 /// As many as stood so far, whatever waits.
-fn standing(setting: &Setting<'_>, unit: &mut Unit) {
+fn standing(vars: &mut Vars, setting: &Setting<'_>, unit: &mut Unit, notes: &mut Notes) {
     let at = setting.at;
-    unit.line(
-        "demand",
-        Value::text("fixed"),
-        at,
-        "",
-        "as before; \"scale-set\" or \"poll\" make runners as jobs wait",
-    );
-    unit.line("min", Value::Count(setting.count), at, "", "");
-    unit.line("max", Value::Count(setting.count), at, "", "");
+    let comment = "as before; \"scale-set\" or \"poll\" make runners as jobs wait";
+    unit.line("demand", Value::text("fixed"), at, "", comment);
+    match vars.first(&["RUNNER_COUNT", "RUNNER_REPLICAS", "REPLICAS"], notes) {
+        Some(var) => {
+            number(&var, "min", "", unit, notes);
+            number(&var, "max", "", unit, notes);
+        }
+        None => {
+            unit.line("min", Value::Count(setting.count), at, "", "");
+            unit.line("max", Value::Count(setting.count), at, "", "");
+        }
+    }
 }
 
 fn orchestrator(vars: &mut Vars, unit: &mut Unit, notes: &mut Notes) {
@@ -405,6 +419,7 @@ pub(super) fn unit_image(image: &str, at: &Place, subject: &str, unit: &mut Unit
 /// What the container of a runner has.
 fn container(vars: &mut Vars, unit: &mut Unit, notes: &mut Notes) {
     if let Some(var) = vars.first(&["RUNNER_WORKDIR", "RUNNER_WORK_DIR", "WORK_DIR"], notes) {
+        unit.work_folder = Some(var.value.trim_end_matches('/').to_owned());
         match var.value.as_str() {
             "_work" => {}
             absolute if absolute.starts_with('/') => {

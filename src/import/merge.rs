@@ -154,8 +154,8 @@ fn pools(units: &[Unit], accounts: &Accounts, secrets: &Secrets, notes: &mut Not
             text.to_owned()
         });
         remarks(unit, &name, notes);
-        let above =
-            [vec![format!("From {}: {}.", unit.at.file, unit.shape.what())], unit.remarks.clone()].concat();
+        let above = [vec![format!("From {}: {}.", unit.at.brief(), unit.shape.what())], unit.remarks.clone()]
+            .concat();
         tables.push(Table { header: format!("pools.{name}"), above, lines, at: unit.at.clone(), off });
     }
     tables
@@ -215,6 +215,6 @@ fn add_up(twin: &mut Table, lines: &[Line], at: &Place) {
         }
     }
     if let Some(above) = twin.above.first_mut() {
-        *above = format!("{} The same as of {}.", above, at.file);
+        *above = format!("{above} The same as of {}.", at.brief());
     }
 }

@@ -117,19 +117,29 @@ impl fmt::Display for Note {
 
 /// Notes as they are read: those that say the same of one file in one sentence.
 pub fn sentences(notes: &[Note], kind: NoteKind) -> Vec<String> {
-    let mut groups: Vec<(&Note, String)> = Vec::new();
+    let mut groups: Vec<Vec<&Note>> = Vec::new();
     for note in notes.iter().filter(|note| note.kind == kind) {
-        let same =
-            |(first, _): &&mut (&Note, String)| first.text == note.text && first.at.file == note.at.file;
-        match groups.iter_mut().find(same) {
-            Some((_, subjects)) if note.at.line > 0 => {
-                subjects.push_str(&format!(", {} (line {})", note.subject, note.at.line));
-            }
-            Some((_, subjects)) => subjects.push_str(&format!(", {}", note.subject)),
-            None => groups.push((note, format!("{} {}", note.at.brief(), note.subject))),
+        let same = |first: &&Note| first.text == note.text && first.at.file == note.at.file;
+        match groups.iter_mut().find(|group| group.first().is_some_and(same)) {
+            Some(group) => group.push(note),
+            None => groups.push(vec![note]),
         }
     }
-    groups.into_iter().map(|(note, subjects)| format!("{subjects}: {}", note.text)).collect()
+    groups.iter().map(|group| sentence(group)).collect()
+}
+
+/// `FILE:LINE KEY, KEY (line LINE): text`, and `FILE:LINE, LINE KEY: text` where it is the same key.
+fn sentence(group: &[&Note]) -> String {
+    let Some((first, others)) = group.split_first() else { return String::new() };
+    let (mut lines, mut subjects) = (first.at.brief(), first.subject.clone());
+    for note in others {
+        match (note.subject == first.subject, note.at.line) {
+            (true, line) => lines.push_str(&format!(", {line}")),
+            (false, 0) => subjects.push_str(&format!(", {}", note.subject)),
+            (false, line) => subjects.push_str(&format!(", {} (line {line})", note.subject)),
+        }
+    }
+    format!("{lines} {subjects}: {}", first.text)
 }
 
 /// The notes of one run.

@@ -104,6 +104,9 @@ pub(super) fn address(text: &str) -> Option<(Option<String>, Target)> {
     Some(((!usual).then(|| format!("{scheme}://{host}")), target))
 }
 
+/// Characters of a pool's name, less those of a number behind it.
+const LONGEST_NAME: usize = 24;
+
 /// A name for a pool or credential, as near to the text as the rule of such names lets it be.
 pub(super) fn slug(text: &str) -> String {
     let mut name = String::new();
@@ -113,11 +116,13 @@ pub(super) fn slug(text: &str) -> String {
         } else if !name.ends_with('-') && !name.is_empty() {
             name.push('-');
         }
-        if name.len() >= 24 {
-            break;
-        }
     }
-    let name = name.trim_end_matches('-');
+    // Room is left for a number behind it. A name that is cut is cut between words.
+    let name = match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => name.get(..end).map(|cut| cut.rsplit_once('-').map_or(cut, |(words, _)| words)),
+        None => Some(name.as_str()),
+    };
+    let name = name.unwrap_or_default().trim_end_matches('-');
     if PoolName::parse(name).is_ok() { name.to_owned() } else { "runners".to_owned() }
 }
 
@@ -192,6 +197,7 @@ mod tests {
 
     #[test]
     fn any_text_gives_a_name() {
+        assert_eq!(slug("post-merge-verifier-runner"), "post-merge-verifier");
         for (text, name) in [("My_App.js", "my-app-js"), ("--", "runners"), ("Größe", "gr-e"), ("x", "x")] {
             assert_eq!(slug(text), name);
         }

@@ -196,6 +196,8 @@ pub(super) struct Unit {
     pub(super) pool: Vec<Line>,
     /// Comments above the pool.
     pub(super) remarks: Vec<String>,
+    /// Where jobs worked in the old container.
+    pub(super) work_folder: Option<String>,
 }
 
 impl Unit {
@@ -214,6 +216,7 @@ impl Unit {
             webhook_secret: None,
             pool: Vec::new(),
             remarks: Vec::new(),
+            work_folder: None,
         }
     }
 
