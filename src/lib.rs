@@ -10,6 +10,7 @@ pub mod engine;
 pub mod execute;
 pub mod github;
 pub mod http;
+pub mod import;
 pub mod model;
 pub mod observe;
 pub mod systemd;

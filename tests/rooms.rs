@@ -9,6 +9,11 @@ use std::path::PathBuf;
 const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("model", &[], &["tokio", "tracing", "bollard", "octocrab", "axum", "rand", "clap"]),
     ("config", &["model"], &["tokio", "tracing", "bollard", "octocrab", "axum", "rand", "clap", "ureq"]),
+    (
+        "import",
+        &["model", "config"],
+        &["tokio", "tracing", "bollard", "octocrab", "axum", "rand", "clap", "ureq"],
+    ),
     ("decide", &["model", "config"], &["tokio", "tracing", "bollard", "octocrab", "axum", "rand", "clap"]),
     ("demand", &["model", "github"], &["bollard", "octocrab", "axum", "clap", "sqlx"]),
     ("observe", &["model", "github", "engine"], &["bollard", "octocrab", "axum", "clap"]),
@@ -24,7 +29,10 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("http", &["model", "control", "github", "engine", "demand"], &["bollard", "octocrab", "clap"]),
     (
         "cli",
-        &["model", "config", "decide", "observe", "control", "http", "github", "engine", "systemd", "daemon"],
+        &[
+            "model", "config", "decide", "observe", "control", "http", "github", "engine", "systemd",
+            "daemon", "import",
+        ],
         &["bollard", "octocrab"],
     ),
 ];

@@ -16,6 +16,9 @@ use crate::systemd::LogFormat;
 /// Where the configuration is.
 pub(super) const CONFIG_FILE: &str = "/etc/ghrunner/pools.toml";
 
+/// Where secrets are kept that the unit hands to the service.
+pub(super) const CREDENTIALS_DIR: &str = "/etc/ghrunner/credentials";
+
 /// Where modes and marks are kept.
 pub(super) const STATE_DIR: &str = "/var/lib/ghrunner";
 
@@ -40,9 +43,10 @@ Examples:
   ghrunner org-status                   groups, their repositories and runners at GitHub, and what disagrees with the file
   ghrunner doctor                       tokens, groups, engine, images, disk: what is wrong, and what to do
   ghrunner verify build                 try the pool's image without registering anything
+  ghrunner import .env > pools.toml     begin with the files of an older set-up
 
 Exit codes:
-  0 good    1 the answer is bad (check, doctor, verify, org-status, rollback --dry-run)
+  0 good    1 the answer is bad (check, doctor, verify, import, org-status, rollback --dry-run)
   2 could not be carried out    3 begun, and not over by --timeout (drain, rollback)
   64 bad usage    69 no container engine    73 a directory or the socket cannot be made    75 a daemon runs already
   77 not permitted    78 configuration missing or wrong";
@@ -147,6 +151,18 @@ pub enum Command {
     /// Try a pool's image from start to end without registering anything
     #[command(after_help = "Example:\n  ghrunner verify build -- /home/runner/run.sh --version")]
     Verify(Verify),
+    /// Make a configuration of the files of an older set-up
+    #[command(
+        after_help = "Reads environment files of static runners, self-registering runners, orchestrators and the Python \
+                            autoscaler, compose files with such services, and values.yaml of ARC's gha-runner-scale-set. \
+                            Name all files of a set-up at once: a compose file takes values from its .env.\n\n\
+                            Examples:\n  ghrunner import .env > pools.toml                     what it could not carry is told \
+                            on standard error\n  ghrunner import docker-compose.yml .env --write > pools.toml\n  helm get \
+                            values runners -n arc | ghrunner import -\n\n\
+                            Exit codes:\n  0 made, though perhaps not everything was carried    1 of one of the files nothing \
+                            can be made\n  2 a file cannot be read, or a secret not be written"
+    )]
+    Import(Import),
     /// Print a completion script
     #[command(after_help = "Example:\n  ghrunner completions bash > /etc/bash_completion.d/ghrunner")]
     Completions(Completions),
@@ -390,6 +406,20 @@ pub struct Verify {
     /// What to run in it; without it the runner is asked for its version
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+}
+
+/// `import`.
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// The files of the older set-up; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Where the secrets' files are, or will be
+    #[arg(long, value_name = "DIR", default_value = CREDENTIALS_DIR)]
+    pub credentials: PathBuf,
+    /// Write the secrets that stand in the files to --credentials, one file each, mode 0600
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// `completions`.

@@ -8,7 +8,7 @@ pub enum Exit {
     /// 0: done, or the answer is good. A broken pipe is this too: the reader had enough.
     Good,
     /// 1: the question was answered and the answer is bad: `check` found errors, `doctor` found problems, `verify`
-    /// failed.
+    /// failed, `import` can make nothing of a file.
     Bad,
     /// 2: the command could not be carried out: no daemon, no such pool, refused.
     Failed,

@@ -111,6 +111,7 @@ fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::OrgStatus(args) => commands::org_status::run(&args, context),
         Command::Doctor(args) => commands::doctor::run(&args, context),
         Command::Verify(args) => commands::verify::run(&args, context),
+        Command::Import(args) => commands::import::run(&args, context),
         Command::Completions(args) => commands::pages::completions(&args, context),
         Command::Man(args) => commands::pages::man(&args, context),
     }

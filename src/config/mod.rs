@@ -31,6 +31,8 @@ pub use diff::diff;
 pub use load::Loaded;
 pub use load::drop_in_dir;
 pub use load::drop_ins;
+pub(crate) use redact::redact;
+pub(crate) use redact::sounds_secret;
 pub use reference::reference;
 pub use report::JsonDiagnostic;
 pub use report::JsonPosition;

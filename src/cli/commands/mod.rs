@@ -4,6 +4,7 @@ pub(super) mod check;
 pub(super) mod doctor;
 pub(super) mod drain;
 mod follow;
+pub(super) mod import;
 pub(super) mod jobs;
 pub(super) mod org_status;
 pub(super) mod pages;
