@@ -8,8 +8,9 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Where the machine finds the packages.
+/// Where the machine finds the packages, and newer ones.
 const PACKAGES: &str = "/srv/packages";
+const NEWER: &str = "/srv/newer";
 
 /// Long enough for whatever systemd, apt or the daemon should do soon on a machine with much to do.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -29,8 +30,8 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Boots one, with the folder of packages that `scripts/release.sh` made, and waits until its engine answers.
-    pub(crate) fn boot(packages: &Path) -> Self {
+    /// Boots one, with two folders of packages that `scripts/release.sh` made, and waits until it is up.
+    pub(crate) fn boot(packages: &Path, newer: &Path) -> Self {
         let image = image();
         let name = format!("ghrunner-system-{}", lab::unique("s"));
         let mut docker = Command::new("docker");
@@ -41,9 +42,10 @@ impl Machine {
             docker.args(["--security-opt", option]);
         }
         docker.args(["--device", "/dev/fuse", "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp"]);
-        docker
-            .args(["--volume", "/var/lib/docker", "--volume"])
-            .arg(format!("{}:{PACKAGES}:ro", packages.display()));
+        docker.args(["--volume", "/var/lib/docker"]);
+        for (folder, place) in [(packages, PACKAGES), (newer, NEWER)] {
+            docker.arg("--volume").arg(format!("{}:{place}:ro", folder.display()));
+        }
         said(docker.arg(image).output());
         let machine = Self { name };
         machine.until("the machine is up", "systemctl is-system-running | grep -Ex 'running|degraded'");

@@ -68,12 +68,12 @@ async fn stopping_by_the_script_lets_jobs_end_and_an_emergency_does_not() {
     let site = Site::converged().await;
     let machine = &site.machine;
     let job = site.busy("acme/app", 10).await;
-    machine.sh("ghrunner-stop --yes");
+    machine.sh("ghrunner-stop");
     site.succeeds(job).await;
     assert_eq!(machine.attempt("systemctl is-active ghrunner").said.trim(), "inactive");
     assert_eq!(machine.sh("docker ps -q | wc -l").trim(), "0");
 
-    machine.sh("ghrunner-start");
+    machine.sh("ghrunner-start --resume");
     site.idle(2).await;
     site.busy("acme/app", 300).await;
     let said = machine.sh("ghrunner-emergency-stop --yes");

@@ -44,10 +44,11 @@ pub(crate) fn state() -> State {
     state
 }
 
-/// What `scripts/release.sh` made: `$GHRUNNER_DIST`.
-pub(crate) fn dist() -> PathBuf {
-    let folder = std::env::var_os("GHRUNNER_DIST").map(PathBuf::from);
-    let folder = folder.expect("GHRUNNER_DIST must name the folder that `scripts/release.sh` filled");
+/// A folder that `scripts/release.sh` filled.
+fn dist(variable: &str) -> PathBuf {
+    let folder = std::env::var_os(variable).map(PathBuf::from);
+    let folder =
+        folder.unwrap_or_else(|| panic!("{variable} must name a folder that `scripts/release.sh` filled"));
     folder.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 
@@ -59,7 +60,7 @@ impl Site {
 
     /// The same with another world at GitHub, which may ask for the machine's address.
     pub(crate) async fn with(state: impl FnOnce(&Machine) -> State) -> Self {
-        let machine = Machine::boot(&dist());
+        let machine = Machine::boot(&dist("GHRUNNER_DIST"), &dist("GHRUNNER_DIST_NEWER"));
         let state = state(&machine);
         let docker = engine().await;
         let address = lab::host_address(&docker).await.unwrap();
@@ -87,13 +88,24 @@ impl Site {
         self.machine.sh("apt-get install -y ghrunner");
     }
 
-    /// Makes the repository of `scripts/release.sh` known to apt.
+    /// Makes the repository of packages known to apt, and no other: what they depend on is there, and Debian's own lists
+    /// would only take time.
     pub(crate) fn trust(&self) {
-        self.machine.sh("install -D -m 0644 /srv/packages/apt/ghrunner.gpg /usr/share/keyrings/ghrunner.gpg");
-        let line = "deb [signed-by=/usr/share/keyrings/ghrunner.gpg] file:/srv/packages/apt stable main\n";
-        self.machine.write("/etc/apt/sources.list.d/ghrunner.list", "0644", line);
-        // What the package depends on is there; Debian's own lists would only take time.
-        self.machine.sh("mv /etc/apt/sources.list /root/ 2>/dev/null; apt-get update");
+        self.machine.sh("rm -f /etc/apt/sources.list");
+        self.add_repository("ghrunner", "/srv/packages/apt");
+    }
+
+    /// The same with newer packages, as if the repository had got them now.
+    pub(crate) fn trust_newer(&self) {
+        self.add_repository("ghrunner-newer", "/srv/newer/apt");
+    }
+
+    fn add_repository(&self, name: &str, folder: &str) {
+        let key = format!("/usr/share/keyrings/{name}.gpg");
+        self.machine.sh(&format!("install -D -m 0644 {folder}/ghrunner.gpg {key}"));
+        let line = format!("deb [signed-by={key}] file:{folder} stable main\n");
+        self.machine.write(&format!("/etc/apt/sources.list.d/{name}.list"), "0644", &line);
+        self.machine.sh("apt-get update");
     }
 
     /// Loads the stand-in runner into the machine's engine.
