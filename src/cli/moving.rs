@@ -68,7 +68,9 @@ impl Progress {
         for pool in pools {
             progress.known &= pool.drained || !pool.places.is_empty();
             progress.places.extend(pool.places.iter().map(|place| place_state(status, pool, place, seen)));
-            progress.held.extend(pool.held.iter().map(|h| format!("{}: {}: {}", pool.name, h.what, h.text)));
+            // Those in a job are named apart.
+            let held = pool.held.iter().filter(|h| h.why != "busy");
+            progress.held.extend(held.map(|h| format!("{}: {}: {}", pool.name, h.what, h.text)));
             for runner in status.runners.iter().filter(|r| r.pool == pool.name) {
                 match runner.phase {
                     _ if pool.places.iter().any(|place| place.scope == runner.scope) => {}

@@ -142,6 +142,15 @@ fn a_runner_of_ours_that_no_pool_knows_or_in_another_group_is_a_difference() {
 }
 
 #[test]
+fn what_differs_in_a_runner_is_a_note_while_it_is_in_a_job() {
+    let mut other = runner(OURS);
+    (other.labels, other.busy) = (vec!["cpu".to_owned()], true);
+    let found = found(&seen(POOL, vec![group("ci", vec![other])]));
+    assert!(found.len() == 1 && !found[0].grave, "{found:?}");
+    assert!(found[0].text.contains("finishes its job"), "{found:?}");
+}
+
+#[test]
 fn public_repositories_and_chosen_workflows_are_notes_for_groups_of_pools_alone() {
     let open = |name: &str| {
         let mut open = group(name, vec![]);
