@@ -94,7 +94,7 @@ impl Progress {
         }
         let served = self.places.iter().filter(|place| place.served).count();
         let what = match self.mode {
-            Mode::Organization => "organization places",
+            Mode::Organization => "organization pools",
             Mode::Repository => "repositories",
         };
         let mut parts = vec![format!("{served} of {} {what} have their runner", self.places.len())];
