@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn it_is_done_when_every_place_has_its_runner_and_idle_ones_elsewhere_are_gone() {
         let (app, web) = (runner(1, "repos/acme/app", "idle"), runner(2, "repos/acme/web", "busy"));
-        assert!(!progress(pool(false, &TWO), &[app.clone()]).done());
+        assert!(!progress(pool(false, &TWO), std::slice::from_ref(&app)).done());
         assert!(!progress(pool(false, &TWO), &[app.clone(), runner(2, "repos/acme/web", "starting")]).done());
         let left = runner(0, "orgs/acme", "idle");
         assert!(!progress(pool(false, &TWO), &[app.clone(), web.clone(), left]).done());

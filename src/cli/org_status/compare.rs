@@ -42,6 +42,8 @@ fn organization(seen: &Seen, org: &OrgSeen) -> OrgReport {
         disagreements: Vec::new(),
     };
     let scope = Scope::Organization(org.org.clone());
+    let blind = org.blind.iter();
+    report.disagreements.extend(blind.map(|(name, trouble)| unseen(format!("credential {name}"), trouble)));
     if let Ok(groups) = &org.groups {
         for pool in pools_of(&seen.config, &org.org) {
             of_pool(pool, groups, &mut report.disagreements);

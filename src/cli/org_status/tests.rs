@@ -57,6 +57,7 @@ fn seen(pools: &str, groups: Vec<GroupSeen>) -> Seen {
     let org = OrgSeen {
         org: "acme".to_owned(),
         credentials: "default".to_owned(),
+        blind: Vec::new(),
         groups: Ok(groups),
         repositories: Vec::new(),
     };
@@ -181,6 +182,15 @@ fn what_cannot_be_seen_is_told_with_what_to_do() {
     assert_eq!(compare(&seen)[0].trouble, Some(trouble));
     let text = render(&compare(&seen), seen.mode, true, &printer(80));
     assert!(text.contains("rejected") && text.contains("-> a good one"), "{text}");
+}
+
+#[test]
+fn a_credential_of_another_pool_that_sees_nothing_is_told_beside_what_is_seen() {
+    let mut seen = seen(POOL, vec![group("ci", vec![])]);
+    let trouble = Trouble { found: "rejected".to_owned(), advice: "a good one".to_owned() };
+    seen.orgs[0].blind = vec![("partner".to_owned(), trouble)];
+    let found = found(&seen);
+    assert!(found[0].kind == Kind::Unseen && found[0].about == "credential partner", "{found:?}");
 }
 
 fn printer(width: u16) -> Printer {
