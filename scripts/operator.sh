@@ -27,7 +27,8 @@ give_up() {
     say "$ME: $*"
     exit "$code"
 }
-have() { command -v "$1" >/dev/null 2>&1; }
+# On the PATH: functions of the same name do not count.
+have() { type -P "$1" >/dev/null; }
 
 # The head of the calling script, from its second line to the first that is no comment, without the marks.
 usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$(readlink -f "$0")" | sed "s/^  ghrunner-[a-z-]*/  $ME/"; }
@@ -43,15 +44,13 @@ wants_value() { [[ -n ${2:-} ]] || misused "$1 wants a value"; }
 
 find_ghrunner() {
     [[ -n ${GHRUNNER:-} ]] && return
-    if have ghrunner; then
-        GHRUNNER=ghrunner
-        return
-    fi
+    GHRUNNER=$(type -P ghrunner || true)
+    [[ -z $GHRUNNER ]] || return 0
     local built
-    built=$(find "$HERE/../target/release/ghrunner" "$HERE/../target/debug/ghrunner" -printf '%T@ %p\n' 2>/dev/null |
-        sort -rn | head -n 1 | cut -d' ' -f2-)
-    [[ -n $built ]] || give_up "$FAILED" "there is no ghrunner on the PATH; name it with GHRUNNER=/path/to/ghrunner"
-    GHRUNNER=$built
+    for built in "$HERE"/../target/{debug,release}/ghrunner; do
+        if [[ -x $built && (-z $GHRUNNER || $built -nt $GHRUNNER) ]]; then GHRUNNER=$built; fi
+    done
+    [[ -n $GHRUNNER ]] || give_up "$FAILED" "there is no ghrunner on the PATH; name it with GHRUNNER=/path/to/ghrunner"
 }
 
 ghrunner() { "$GHRUNNER" "$@"; }

@@ -52,5 +52,6 @@ trap 'say; say "Interrupted: $UNIT goes on, and its pools stay drained; \`ghrunn
 code=0
 ghrunner drain --wait "${TIMEOUT[@]}" || code=$?
 ((code == 0)) || give_up "$code" "$UNIT was not stopped"
+trap - INT TERM
 stop_unit || give_up "$FAILED" "$UNIT could not be stopped"
 say "Stopped, and no runner is left. The pools stay drained: ghrunner-start --resume serves them again."

@@ -108,6 +108,22 @@ fn a_token_that_is_rejected_or_may_not_is_a_line_with_what_to_do_and_no_secret()
 }
 
 #[test]
+fn a_second_credential_that_is_rejected_is_told_beside_what_the_first_one_sees() {
+    let rig = Rig::new();
+    fs::write(rig.path("other"), "ghp_nobodys\n").unwrap();
+    let more = format!(
+        "[credentials.partner]\nurl = \"{}\"\ntoken = {{ file = \"{}\" }}\n[pools.more]\norg = \"acme\"\n\
+         credentials = \"partner\"\nlabels = [\"y\"]\n",
+        rig.url,
+        rig.path("other").display()
+    );
+    rig.write(&format!("{}{more}", rig.good("group = \"ci\"")));
+    let (code, text) = org_status(&rig, &[]);
+    assert!(code == 1 && text.contains("differs credential partner: GitHub rejects"), "{text}");
+    assert!(text.contains("group ci: pool build"), "{text}");
+}
+
+#[test]
 fn an_organization_that_no_pool_names_can_be_asked_for() {
     let rig = Rig::with(Rig::state().organization("globex"));
     rig.write(&rig.good(""));
@@ -163,6 +179,19 @@ fn a_rollback_is_refused_where_the_token_may_not_administer_a_repository_or_max_
     let refused = rig.ask(&["rollback", "--yes"]);
     assert_eq!(refused.status.code(), Some(1));
     rig.shows(&["organization mode"]);
+}
+
+#[test]
+fn a_token_that_may_only_read_is_refused_where_runners_would_register() {
+    let rights =
+        [("organization_self_hosted_runners", "write"), ("administration", "read"), ("metadata", "read")];
+    let rig = Rig::with(Rig::state().fine_grained_token("github_pat_reader", "acme", &rights));
+    fs::write(rig.path("token"), "github_pat_reader\n").unwrap();
+    rig.write(&rig.good("rollback = [\"acme/app\"]"));
+    let _daemon = rig.daemon();
+    rig.shows(&["organization mode", "build"]);
+    let (code, text) = dry_run(&rig);
+    assert!(code == 1 && text.contains("may not") && text.contains("Administration"), "{text}");
 }
 
 #[test]

@@ -13,8 +13,8 @@ use crate::model::Time;
 /// Files of the state directory that say where runners register.
 const STATE: [&str; 2] = ["mode.toml", "marks.toml"];
 
-/// Copies all of it into a new folder of `under`, which only its owner can read, and gives that folder. What is not there
-/// is left out: a mode that was never changed has no file.
+/// Copies all of it into a new folder of `under`, which only its owner can read, and gives that folder. A mode that was
+/// never changed has no file, and is left out.
 ///
 /// # Errors
 /// Something cannot be read or written; says what.
@@ -27,11 +27,7 @@ pub(super) fn backup(
     let fail =
         |what: &str, path: &Path, error: &io::Error| format!("cannot {what} {}: {error}", path.display());
     let folder = new_folder(under, now).map_err(|error| fail("make a folder in", under, &error))?;
-    let copy = |from: &Path, to: PathBuf| match fs::copy(from, &to) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(fail("copy", from, &error)),
-    };
+    let copy = |from: &Path, to: PathBuf| fs::copy(from, &to).map_err(|error| fail("copy", from, &error));
     copy(config, folder.join(config.file_name().unwrap_or("pools.toml".as_ref())))?;
     let parts = drop_ins(config).map_err(|error| fail("list the drop-ins of", config, &error))?;
     if !parts.is_empty() {
@@ -42,8 +38,8 @@ pub(super) fn backup(
         }
     }
     for name in STATE {
-        if let Some(state) = state {
-            copy(&state.join(name), folder.join(name))?;
+        if let Some(file) = state.map(|state| state.join(name)).filter(|file| file.exists()) {
+            copy(&file, folder.join(name))?;
         }
     }
     Ok(folder)

@@ -68,7 +68,9 @@ impl Progress {
         for pool in pools {
             progress.known &= pool.drained || !pool.places.is_empty();
             progress.places.extend(pool.places.iter().map(|place| place_state(status, pool, place, seen)));
-            progress.held.extend(pool.held.iter().map(|h| format!("{}: {}: {}", pool.name, h.what, h.text)));
+            // Those in a job are named apart.
+            let held = pool.held.iter().filter(|h| h.why != "busy");
+            progress.held.extend(held.map(|h| format!("{}: {}: {}", pool.name, h.what, h.text)));
             for runner in status.runners.iter().filter(|r| r.pool == pool.name) {
                 match runner.phase {
                     _ if pool.places.iter().any(|place| place.scope == runner.scope) => {}
@@ -92,7 +94,7 @@ impl Progress {
         }
         let served = self.places.iter().filter(|place| place.served).count();
         let what = match self.mode {
-            Mode::Organization => "organization places",
+            Mode::Organization => "organization pools",
             Mode::Repository => "repositories",
         };
         let mut parts = vec![format!("{served} of {} {what} have their runner", self.places.len())];
@@ -241,7 +243,7 @@ mod tests {
     #[test]
     fn it_is_done_when_every_place_has_its_runner_and_idle_ones_elsewhere_are_gone() {
         let (app, web) = (runner(1, "repos/acme/app", "idle"), runner(2, "repos/acme/web", "busy"));
-        assert!(!progress(pool(false, &TWO), &[app.clone()]).done());
+        assert!(!progress(pool(false, &TWO), std::slice::from_ref(&app)).done());
         assert!(!progress(pool(false, &TWO), &[app.clone(), runner(2, "repos/acme/web", "starting")]).done());
         let left = runner(0, "orgs/acme", "idle");
         assert!(!progress(pool(false, &TWO), &[app.clone(), web.clone(), left]).done());

@@ -144,8 +144,8 @@ async fn live(
         logs: LogKeeper::new(options.logs_dir.clone()),
     };
     greet(&options.config, &loaded);
-    let path = options.config.display().to_string();
-    let state = StateDir::new(options.state_dir.clone());
+    let path = absolute(&options.config).display().to_string();
+    let state = StateDir::new(absolute(&options.state_dir));
     let begun_with = loaded.config.clone();
     let control = Control::new(ports, clock, seed(clock), state, path, loaded);
 
@@ -192,6 +192,11 @@ async fn live(
         tracing::warn!("The control socket failed: {error}");
     }
     Ok(())
+}
+
+/// The path for those who ask the daemon, and stand in another folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Names of runners must not repeat those of an earlier life; without the system's randomness the clock sees to that.

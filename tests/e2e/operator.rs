@@ -29,6 +29,29 @@ async fn a_drained_pool_finishes_its_job_and_starts_none_until_it_is_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drain_of_all_pools_waits_for_the_job_and_ends_when_the_host_is_empty() {
+    let mut bench = Bench::new("drain-all").await;
+    let two = format!("{ONE}[pools.b-{{P}}]\norg = \"acme\"\nlabels = [\"b-{{P}}\"]\nmin = 1\n");
+    bench.start(&two).await;
+    bench.idle("a", 2).await;
+    bench.idle("b", 1).await;
+    let job = bench.busy("acme/app", "a", 15).await;
+    let (code, _, told) = bench.cli(&["drain", "--wait", "--timeout", "2s"]).await;
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains("the pools stay drained"), "{told}");
+    let (code, said, told) = bench.cli(&["drain", "--wait", "--timeout", "60s"]).await;
+    assert_eq!((code, said.as_str()), (0, "no runner is left\n"), "{told}");
+    assert!(told.contains("1 busy (ghrunner-a-"), "{told}");
+    assert_eq!(bench.outcome(job).await, "success");
+    assert_eq!(bench.fleet.names().await.unwrap(), Vec::<String>::new());
+    assert_eq!(bench.cli(&["resume"]).await.0, 0);
+    bench.idle("a", 2).await;
+    bench.idle("b", 1).await;
+    bench.empty().await;
+    bench.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_runner_is_stopped_when_idle_or_by_force_and_its_output_is_kept() {
     let mut bench = Bench::new("stop").await;
     bench.start("[pools.a-{P}]\norg = \"acme\"\nlabels = [\"a-{P}\"]\n").await;

@@ -61,20 +61,17 @@ pub(super) fn pools_of<'a>(config: &'a Config, org: &'a str) -> impl Iterator<It
 }
 
 async fn look(config: &Config, github: &Client, mode: Mode, org: String) -> OrgSeen {
-    let own = pools_of(config, &org).map(|pool| pool.credentials.clone());
-    let others = config.credentials.keys().cloned();
-    // Those of its pools, one after the other until one can see it; for an organization without pools, any.
-    let mut tried: Vec<CredentialName> = own.collect();
-    if tried.is_empty() {
-        tried.extend(others);
+    let mut own = distinct(pools_of(config, &org).map(|pool| &pool.credentials));
+    if own.is_empty() {
+        // Whoever may see an organization that no pool names.
+        own = distinct(config.credentials.keys());
     }
-    tried.dedup();
     let scope = Scope::Organization(org.clone());
     let mut answer = None;
-    for credentials in tried {
-        let groups = github.runner_groups(&credentials, &org).await;
+    for credentials in &own {
+        let groups = github.runner_groups(credentials, &org).await;
         let good = groups.is_ok();
-        answer = Some((credentials, groups));
+        answer = Some((credentials.clone(), groups));
         if good {
             break;
         }
@@ -84,14 +81,51 @@ async fn look(config: &Config, github: &Client, mode: Mode, org: String) -> OrgS
             found: "the file has no credentials".to_owned(),
             advice: "add [github] with a token or an App".to_owned(),
         };
-        return OrgSeen { org, credentials: "-".to_owned(), groups: Err(trouble), repositories: Vec::new() };
+        return OrgSeen {
+            org,
+            credentials: "-".to_owned(),
+            blind: Vec::new(),
+            groups: Err(trouble),
+            repositories: Vec::new(),
+        };
     };
     let groups = match groups {
         Ok(groups) => Ok(admitting(github, &credentials, &org, groups).await),
         Err(error) => Err(trouble(&error, &scope)),
     };
     let repositories = repositories(config, github, mode, &org, &groups).await;
-    OrgSeen { org, credentials: credentials.to_string(), groups, repositories }
+    let blind = match pools_of(config, &org).next() {
+        Some(_) => blind(github, &own, &credentials, &scope).await,
+        None => Vec::new(),
+    };
+    OrgSeen { org, credentials: credentials.to_string(), blind, groups, repositories }
+}
+
+/// Each once, in the order in which they come.
+fn distinct<'a>(all: impl Iterator<Item = &'a CredentialName>) -> Vec<CredentialName> {
+    let mut found: Vec<CredentialName> = Vec::new();
+    for name in all {
+        if !found.contains(name) {
+            found.push(name.clone());
+        }
+    }
+    found
+}
+
+/// Those of an organization's pools that may not even list its runners, beside the one that was used.
+async fn blind(
+    github: &Client,
+    own: &[CredentialName],
+    used: &CredentialName,
+    scope: &Scope,
+) -> Vec<(String, Trouble)> {
+    let mut found = Vec::new();
+    for credentials in own.iter().filter(|name| *name != used) {
+        if let Err(error) = github.access(credentials, scope, None).await.list {
+            found.push((credentials.to_string(), trouble(&error, scope)));
+        }
+    }
+    found
 }
 
 /// The groups, each with the repositories that it admits: archived ones are not among them, nor public ones where the group

@@ -42,6 +42,8 @@ fn organization(seen: &Seen, org: &OrgSeen) -> OrgReport {
         disagreements: Vec::new(),
     };
     let scope = Scope::Organization(org.org.clone());
+    let blind = org.blind.iter();
+    report.disagreements.extend(blind.map(|(name, trouble)| unseen(format!("credential {name}"), trouble)));
     if let Ok(groups) = &org.groups {
         for pool in pools_of(&seen.config, &org.org) {
             of_pool(pool, groups, &mut report.disagreements);
@@ -170,7 +172,9 @@ fn of_runner(
 ) {
     let Some((name, _)) = runner.name.made_by(&seen.instance) else { return };
     let mut tell = |kind: Kind, text: String| {
-        found.push(Disagreement { kind, grave: true, about: format!("runner {}", runner.name), text });
+        // One in a job may stay as it is until that ends.
+        let grave = kind == Kind::Offline || !runner.busy;
+        found.push(Disagreement { kind, grave, about: format!("runner {}", runner.name), text });
     };
     let phase = seen.phases.as_ref().and_then(|phases| phases.get(&runner.name)).copied();
     // A look at GitHub and one at the daemon are never of the same moment.

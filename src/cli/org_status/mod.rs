@@ -48,6 +48,8 @@ pub(super) struct OrgSeen {
     pub(super) org: String,
     /// Whose credentials were used.
     pub(super) credentials: String,
+    /// Credentials of its other pools that see nothing of it, and why.
+    pub(super) blind: Vec<(String, Trouble)>,
     /// Its groups, or why they cannot be seen.
     pub(super) groups: Result<Vec<GroupSeen>, Trouble>,
     /// In repository mode, the runners of the repositories at which its pools stand.

@@ -57,6 +57,7 @@ fn seen(pools: &str, groups: Vec<GroupSeen>) -> Seen {
     let org = OrgSeen {
         org: "acme".to_owned(),
         credentials: "default".to_owned(),
+        blind: Vec::new(),
         groups: Ok(groups),
         repositories: Vec::new(),
     };
@@ -142,6 +143,15 @@ fn a_runner_of_ours_that_no_pool_knows_or_in_another_group_is_a_difference() {
 }
 
 #[test]
+fn what_differs_in_a_runner_is_a_note_while_it_is_in_a_job() {
+    let mut other = runner(OURS);
+    (other.labels, other.busy) = (vec!["cpu".to_owned()], true);
+    let found = found(&seen(POOL, vec![group("ci", vec![other])]));
+    assert!(found.len() == 1 && !found[0].grave, "{found:?}");
+    assert!(found[0].text.contains("finishes its job"), "{found:?}");
+}
+
+#[test]
 fn public_repositories_and_chosen_workflows_are_notes_for_groups_of_pools_alone() {
     let open = |name: &str| {
         let mut open = group(name, vec![]);
@@ -172,6 +182,15 @@ fn what_cannot_be_seen_is_told_with_what_to_do() {
     assert_eq!(compare(&seen)[0].trouble, Some(trouble));
     let text = render(&compare(&seen), seen.mode, true, &printer(80));
     assert!(text.contains("rejected") && text.contains("-> a good one"), "{text}");
+}
+
+#[test]
+fn a_credential_of_another_pool_that_sees_nothing_is_told_beside_what_is_seen() {
+    let mut seen = seen(POOL, vec![group("ci", vec![])]);
+    let trouble = Trouble { found: "rejected".to_owned(), advice: "a good one".to_owned() };
+    seen.orgs[0].blind = vec![("partner".to_owned(), trouble)];
+    let found = found(&seen);
+    assert!(found[0].kind == Kind::Unseen && found[0].about == "credential partner", "{found:?}");
 }
 
 fn printer(width: u16) -> Printer {

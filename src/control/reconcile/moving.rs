@@ -26,6 +26,11 @@ use crate::model::Scope;
 /// How many places are asked about at the same time: who asked waits, and GitHub wants no more than a few at once.
 const AT_ONCE: usize = 6;
 
+/// Up to so many places it is tried whether a token to register by can be had, which is the very right that is needed. Beyond
+/// that only whether runners can be listed: GitHub allows 80 requests a minute that make something
+/// (<https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>).
+const TRIED: usize = 50;
+
 impl<E: Engine, G: GitHub> Control<E, G> {
     /// Looks where organization pools would register in `mode`, and whether they may.
     pub(super) fn look_for_obstacles(&mut self, mode: Mode, answer: oneshot::Sender<Vec<Obstacle>>) {
@@ -65,10 +70,16 @@ async fn probe<G: GitHub>(
         .collect();
     questions.sort_unstable();
     questions.dedup();
+    let few = questions.len() <= TRIED;
     let answers = stream::iter(questions).map(async |(credentials, scope)| {
-        let access = github.access(&credentials, &scope, None).await;
-        let lacks = lacks(&scope, access.classic_scopes.as_deref());
-        ((credentials, scope), judged(access.list, lacks))
+        let probe = match few {
+            true => judged(github.registration_token(&credentials, &scope).await.map(drop), None),
+            false => {
+                let access = github.access(&credentials, &scope, None).await;
+                judged(access.list, lacks(&scope, access.classic_scopes.as_deref()))
+            }
+        };
+        ((credentials, scope), probe)
     });
     let answers: BTreeMap<_, Probe> = answers.buffer_unordered(AT_ONCE).collect().await;
     let all = places.into_iter().filter_map(|(name, places)| {
