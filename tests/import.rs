@@ -168,6 +168,24 @@ fn an_engine_s_socket_in_a_service_is_named_as_unwise() {
     assert!(imported.notes.iter().any(|note| note.kind == NoteKind::Unwise), "{:?}", imported.notes);
 }
 
+#[test]
+fn every_key_that_the_guide_names_is_known() {
+    let guide = fs::read_to_string("docs/migration.md").unwrap();
+    let old = |row: &str| row.split('|').nth(1).unwrap_or_default().to_owned();
+    let rows: String = guide.lines().filter(|line| line.starts_with("| `")).map(old).collect();
+    let is_variable =
+        |word: &&str| word.contains('_') && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    let keys: Vec<&str> = rows.split('`').filter(is_variable).collect();
+    assert!(keys.len() > 40, "{keys:?}");
+    for key in keys {
+        let text = format!("GITHUB_ORG=acme\nGITHUB_TOKEN=abcdefgh\nMAX_RUNNERS=4\n{key}=5\n");
+        let imported = imported(&[("x.env", &text)]);
+        let unknown =
+            imported.notes.iter().find(|note| note.subject == key && note.text.contains("not known"));
+        assert!(unknown.is_none(), "{key}: {unknown:?}");
+    }
+}
+
 /// Pieces of real files, so that chance gets past the first character.
 fn piece() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
