@@ -12,6 +12,7 @@
 
 mod arc;
 mod compose;
+mod container;
 mod credentials;
 mod draft;
 mod env;
@@ -298,7 +299,7 @@ fn told(parsed: &[(Arc<str>, Parsed)], units: &[Unit]) -> Vec<(String, String)> 
         let mut shapes: Vec<&str> =
             units.iter().filter(|unit| unit.at.file == *file).map(|unit| unit.shape.what()).collect();
         shapes.dedup();
-        if shapes.is_empty() { "values for the compose file".to_owned() } else { shapes.join(", ") }
+        if shapes.is_empty() { "the compose file's values".to_owned() } else { shapes.join(", ") }
     };
     parsed.iter().map(|(file, _)| (file.to_string(), what(file))).collect()
 }
