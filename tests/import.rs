@@ -232,10 +232,41 @@ fn piece() -> impl Strategy<Value = String> {
     prop_oneof![9 => words.prop_map(str::to_owned), 1 => ".{0,6}"]
 }
 
+/// Pieces that are good by themselves.
+fn whole() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "GITHUB_TOKEN=ghp_S3CR3Tabcdef\n",
+        "ACCESS_TOKEN=ghp_S3CR3Tanother\n",
+        "GITHUB_ORG=acme\n",
+        "GITHUB_ORG=default\n",
+        "GITHUB_REPOSITORY=acme/app\n",
+        "RUNNER_LABELS=docker\n",
+        "RUNNER_GROUP=ci\n",
+        "GITHUB_HOST=git.example\n",
+        "MAX_RUNNERS=60000\n",
+        "MIN_RUNNERS=5\n",
+        "GITHUB_WEBHOOK_SECRET=S3CR3Thook\n",
+        "PORT=99\n",
+        "owner=acme\nmax_runners=3\n",
+        "githubConfigUrl: https://github.com/acme\n",
+        "githubConfigUrl: https://git.example/acme/app\n",
+        "githubConfigSecret: { github_token: S3CR3Ttoken }\n",
+        "runnerScaleSetName: build\n",
+        "maxRunners: 7\n",
+        "minRunners: 9\n",
+        "services: { a: { environment: { ORG_NAME: acme, LABELS: docker }, privileged: true } }\n",
+        "services: { b: { image: x, scale: 4, environment: [GITHUB_REPOSITORY=acme/app, \"GITHUB_TOKEN=${GITHUB_TOKEN}\"] } }\n",
+    ])
+}
+
 /// Whatever comes in: no panic, and what comes out is a configuration.
 fn holds(name: &str, text: &str) {
-    let input = Input { name: name.to_owned(), text: text.to_owned() };
-    match import(&[input], folder()) {
+    hold(&[Input { name: name.to_owned(), text: text.to_owned() }]);
+}
+
+fn hold(inputs: &[Input]) {
+    let text: Vec<&str> = inputs.iter().map(|input| input.text.as_str()).collect();
+    match import(inputs, folder()) {
         Err(problems) => assert!(!problems.is_empty()),
         Ok(imported) => {
             let loaded = Config::from_text("pools.toml", &imported.toml);
@@ -262,6 +293,19 @@ proptest! {
     fn any_pieces_become_a_good_file_or_a_problem(pieces in prop::collection::vec(piece(), 0..16)) {
         holds("x", &pieces.concat());
         holds("x.yml", &pieces.concat());
+    }
+
+    #[test]
+    fn any_files_together_become_a_good_file_or_problems(
+        files in prop::collection::vec(prop::collection::vec(whole(), 1..5), 1..5),
+    ) {
+        let named = |(n, pieces): (usize, &Vec<&str>)| {
+            let yaml = pieces.iter().any(|piece| piece.contains(": "));
+            let only = |piece: &&&str| piece.contains(": ") == yaml;
+            let text = pieces.iter().filter(only).copied().collect::<String>();
+            Input { name: format!("{n}.{}", if yaml { "yaml" } else { "env" }), text }
+        };
+        hold(&files.iter().enumerate().map(named).collect::<Vec<_>>());
     }
 
     #[test]
