@@ -113,7 +113,7 @@ fn name(values: &Node, release: Option<&str>, unit: &mut Unit, notes: &mut Notes
         }
     }
     unit.line("labels", Value::List(labels), &at, subject, "jobs say runs-on: with it, as before");
-    unit.line("default_labels", Value::Bool(false), &at, "", "ARC's runners have no self-hosted, linux, x64");
+    unit.line("default_labels", Value::Bool(false), &at, "", "ARC's runners have none of self-hosted, linux, architecture");
 }
 
 fn serve(node: &Node, unit: &mut Unit, notes: &mut Notes) {
@@ -212,14 +212,11 @@ fn container_mode(node: &Node, unit: &mut Unit, notes: &mut Notes) {
 fn proxy(node: &Node, unit: &mut Unit, notes: &mut Notes) {
     let url = |kind: &str| node.at(&[kind, "url"]).and_then(|node| Some((node.text()?.to_owned(), node)));
     let (https, http) = (url("https"), url("http"));
-    if let (Some((one, _)), Some((other, at))) = (&https, &http) {
-        if one != other {
-            notes.left(
-                &at.at,
-                "proxy.http",
-                "a pool has one proxy, for both protocols: that for https is taken",
-            );
-        }
+    if let (Some((one, _)), Some((other, at))) = (&https, &http)
+        && one != other
+    {
+        let text = "a pool has one proxy, for both protocols: that for https is taken";
+        notes.left(&at.at, "proxy.http", text);
     }
     if let Some((url, at)) = https.or(http) {
         unit.github.push(line(

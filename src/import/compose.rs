@@ -1,5 +1,6 @@
 //! Compose files: the services in them that are runners, or make runners.
 
+use super::container;
 use super::env;
 use super::env::Var;
 use super::fleet;
@@ -221,8 +222,8 @@ fn carry(key: &str, node: &Node, filled: &Filled<'_>, unit: &mut Unit, notes: &m
     };
     let size = || text::docker_size(&text).map(Value::Text);
     let value = match key {
-        "image" => return fleet::unit_image(&text, &node.at, key, unit, notes),
-        "network_mode" => return fleet::network(&text, &node.at, key, unit, notes),
+        "image" => return container::unit_image(&text, &node.at, key, unit, notes),
+        "network_mode" => return container::network(&text, &node.at, key, unit, notes),
         "volumes" => return volumes(node, filled, unit, notes),
         "privileged" => return privileged(&text, node, unit, notes),
         "mem_limit" | "memory" => ("memory", size()),

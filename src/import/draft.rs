@@ -208,8 +208,8 @@ fn comment(text: &str, first: &str, next: &str) -> Vec<String> {
     }
 }
 
-/// Comments may hold no control characters, and a line end would end them.
-fn clean(text: &str) -> String {
+/// Comments may hold no control characters: a line end would end them, and a terminal obeys others.
+pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use super::place::Place;
 use super::place::Problem;
 
+/// More than any of these programs reads; what has more is another file.
+const MOST: usize = 1_000;
+
 /// What a value may grow to where it names others that name others.
 const LONGEST: usize = 16 * 1024;
 
@@ -45,6 +48,13 @@ pub(super) fn parse(file: &Arc<str>, text: &str) -> Result<Vec<Var>, Problem> {
         match value {
             None => var.open = Some("the environment in which the file was used".to_owned()),
             Some(value) => read_value(value, &mut lines, &mut var)?,
+        }
+        if vars.len() >= MOST {
+            return Err(Problem {
+                at: var.at,
+                message: format!("more than {MOST} variables"),
+                help: "is this the right file?".to_owned(),
+            });
         }
         vars.push(var);
     }

@@ -1,5 +1,6 @@
 //! From the variables of a runner, an orchestrator or an autoscaler to a pool.
 
+use super::container;
 use super::env::Var;
 use super::place::Notes;
 use super::place::Place;
@@ -47,9 +48,7 @@ pub(super) fn unit(mut vars: Vars, shape: Shape, setting: &Setting<'_>, notes: &
         Shape::Webhook => webhook(&mut vars, &mut unit, notes),
         Shape::Autoscaler => autoscaler(&mut vars, &mut unit, notes),
     }
-    image(&mut vars, &mut unit, notes);
-    container(&mut vars, &mut unit, notes);
-    engine(&mut vars, &mut unit, notes);
+    container::read(&mut vars, &mut unit, notes);
     rest(vars, &mut unit, notes);
     unit
 }
@@ -390,127 +389,6 @@ fn autoscaler(vars: &mut Vars, unit: &mut Unit, notes: &mut Notes) {
     }
 }
 
-fn image(vars: &mut Vars, unit: &mut Unit, notes: &mut Notes) {
-    if let Some(var) = vars.first(&["RUNNER_IMAGE", "DOCKER_IMAGE"], notes) {
-        unit_image(&var.value, &var.at, &var.key, unit, notes);
-    }
-}
-
-/// The image, and how runners of it register.
-pub(super) fn unit_image(image: &str, at: &Place, subject: &str, unit: &mut Unit, notes: &mut Notes) {
-    let image = image.trim();
-    unit.line("image", Value::text(image), at, subject, "");
-    if image.contains("myoung34/github-runner") {
-        let comment = "this image registers itself; GitHub's own is safer, with \"jit\"";
-        unit.line("registration", Value::text("token"), at, "", comment);
-        return;
-    }
-    if image.ends_with(":local") {
-        unit.line("pull", Value::text("never"), at, "", "the image is in no registry");
-    }
-    if !image.starts_with("ghcr.io/actions/actions-runner") {
-        let text = format!(
-            "ghrunner starts /home/runner/run.sh in {image}; if the image has it somewhere else, say command, and if it registers itself, registration = \"token\". `ghrunner verify POOL` tries it"
-        );
-        notes.todo(at, subject, text);
-    }
-}
-
-/// What the container of a runner has.
-fn container(vars: &mut Vars, unit: &mut Unit, notes: &mut Notes) {
-    if let Some(var) = vars.first(&["RUNNER_WORKDIR", "RUNNER_WORK_DIR", "WORK_DIR"], notes) {
-        unit.work_folder = Some(var.value.trim_end_matches('/').to_owned());
-        match var.value.as_str() {
-            "_work" => {}
-            absolute if absolute.starts_with('/') => {
-                notes.left(
-                    &var.at,
-                    &var.key,
-                    "each job works in a fresh folder of its own container, below /home/runner",
-                );
-            }
-            _ => unit.line("work_folder", Value::text(&var.value), &var.at, &var.key, ""),
-        }
-    }
-    if let Some(var) = vars.first(&["RUNNER_NETWORK", "NETWORK_MODE"], notes) {
-        network(&var.value, &var.at, &var.key, unit, notes);
-    }
-    if let Some(var) = vars.value("MEMORY_LIMIT", notes) {
-        match text::docker_size(&var.value) {
-            Some(size) => unit.line("memory", Value::text(size), &var.at, &var.key, ""),
-            None => notes.left(&var.at, &var.key, "it is no size"),
-        }
-    }
-    if let Some(var) = vars.value("CPU_LIMIT", notes) {
-        match text::cores(&var.value) {
-            Some(cores) => unit.line("cpus", Value::Number(cores), &var.at, &var.key, ""),
-            None => notes.left(&var.at, &var.key, "it is no number of processors"),
-        }
-    }
-    if let Some(var) = vars.value("START_DOCKER_SERVICE", notes).filter(|var| text::is_yes(&var.value)) {
-        unit.line("docker", Value::text("dind"), &var.at, &var.key, "an engine of the job's own");
-    }
-    proxies(vars, unit, notes);
-}
-
-pub(super) fn network(name: &str, at: &Place, subject: &str, unit: &mut Unit, notes: &mut Notes) {
-    match name {
-        "bridge" | "default" => {
-            notes.changed(at, subject, "a pool has a bridge of its own, without traffic between its runners")
-        }
-        "host" => {
-            unit.line("network", Value::text("host"), at, subject, "\"pool\" is safer");
-            notes.unwise(
-                at,
-                subject,
-                "jobs reach every loopback service of this machine; network = \"pool\" is the default",
-            );
-        }
-        name => unit.line(
-            "network",
-            Value::text(name),
-            at,
-            subject,
-            "it must go on being there; \"pool\" is a bridge of the pool's own",
-        ),
-    }
-}
-
-/// Proxies are the runner's, and the service's own way to GitHub.
-fn proxies(vars: &mut Vars, unit: &mut Unit, notes: &mut Notes) {
-    if let Some(var) = vars.first(&["HTTPS_PROXY", "HTTP_PROXY"], notes) {
-        unit.github.push(line(
-            "proxy",
-            Value::text(&var.value),
-            &var.at,
-            &var.key,
-            "the service's own way to GitHub",
-        ));
-        unit.line("proxy", Value::text(&var.value), &var.at, &var.key, "");
-    }
-    if let Some(var) = vars.value("NO_PROXY", notes) {
-        unit.line("no_proxy", Value::text(&var.value), &var.at, &var.key, "");
-    }
-}
-
-fn engine(vars: &mut Vars, unit: &mut Unit, notes: &mut Notes) {
-    let Some(var) = vars.first(&["DOCKER_HOST", "DOCKER_SOCKET"], notes) else { return };
-    let usual = ["/run/docker.sock", "/var/run/docker.sock"];
-    let path = var.value.strip_prefix("unix://").unwrap_or(&var.value);
-    if usual.contains(&path) {
-        return;
-    }
-    match path.starts_with('/') {
-        true => {
-            let endpoint = Value::text(format!("unix://{path}"));
-            unit.engine.push(line("endpoint", endpoint, &var.at, &var.key, ""));
-        }
-        false => {
-            notes.left(&var.at, &var.key, "the service speaks to an engine on this machine, by its socket")
-        }
-    }
-}
-
 /// Harmless variables that every job saw.
 const SEEN_BY_JOBS: [&str; 5] = ["TZ", "LANG", "LANGUAGE", "LC_ALL", "DEBIAN_FRONTEND"];
 
@@ -518,7 +396,7 @@ const SEEN_BY_JOBS: [&str; 5] = ["TZ", "LANG", "LANGUAGE", "LC_ALL", "DEBIAN_FRO
 fn rest(vars: Vars, unit: &mut Unit, notes: &mut Notes) {
     let mut env = Vec::new();
     let mut first: Option<(Place, String)> = None;
-    for var in vars.rest() {
+    for var in vars.rest().into_iter().filter(Vars::says_something) {
         if unit.shape.is_runner() && SEEN_BY_JOBS.contains(&var.key.as_str()) && var.open.is_none() {
             first.get_or_insert_with(|| (var.at.clone(), var.key.clone()));
             env.push((var.key, Value::Text(var.value)));

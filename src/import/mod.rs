@@ -12,6 +12,7 @@
 
 mod arc;
 mod compose;
+mod container;
 mod credentials;
 mod draft;
 mod env;
@@ -100,7 +101,8 @@ pub fn import(inputs: &[Input], folder: &Path) -> Result<Imported, Vec<Problem>>
     problems.extend(found.into_iter().filter(|problem| !unread || !is_env(&parsed, problem)));
     problems.sort_by_key(|problem| inputs.iter().position(|input| *input.name == *problem.at.file));
     if !problems.is_empty() {
-        let hidden = |problem: Problem| Problem { message: secrets.hide(&problem.message), ..problem };
+        let hidden =
+            |problem: Problem| Problem { message: draft::clean(&secrets.hide(&problem.message)), ..problem };
         return Err(problems.into_iter().map(hidden).collect());
     }
     let (mut draft, credentials) = merge::draft(&units, &secrets, &mut notes);
@@ -110,8 +112,8 @@ pub fn import(inputs: &[Input], folder: &Path) -> Result<Imported, Vec<Problem>>
     let order = |file: &str| inputs.iter().position(|input| input.name == file);
     notes.0.sort_by_key(|note| (note.kind, order(&note.at.file), note.at.line));
     for note in &mut notes.0 {
-        note.text = secrets.hide(&note.text);
-        note.subject = secrets.hide(&note.subject);
+        note.text = draft::clean(&secrets.hide(&note.text));
+        note.subject = draft::clean(&secrets.hide(&note.subject));
     }
     let files = told(&parsed, &units);
     draft.head = head(&files, &credentials, folder);
@@ -298,7 +300,7 @@ fn told(parsed: &[(Arc<str>, Parsed)], units: &[Unit]) -> Vec<(String, String)> 
         let mut shapes: Vec<&str> =
             units.iter().filter(|unit| unit.at.file == *file).map(|unit| unit.shape.what()).collect();
         shapes.dedup();
-        if shapes.is_empty() { "values for the compose file".to_owned() } else { shapes.join(", ") }
+        if shapes.is_empty() { "the compose file's values".to_owned() } else { shapes.join(", ") }
     };
     parsed.iter().map(|(file, _)| (file.to_string(), what(file))).collect()
 }
@@ -310,7 +312,7 @@ fn head(files: &[(String, String)], credentials: &[Credential], folder: &Path) -
     lines.push("Look through it, and through what stands at its end; then `ghrunner check FILE`, and `ghrunner doctor`.".to_owned());
     lines.push("Runners here have 2 processors, 4GiB, no sudo and no engine unless their pool says otherwise: cpus, memory, sudo, docker.".to_owned());
     if !credentials.is_empty() {
-        lines.push("No secret stands in this file. For the service to read them, `systemctl edit ghrunner`, and write:".to_owned());
+        lines.push("No secret stands in this file. The service gets each by a line of its unit; those that the unit lacks come by `systemctl edit ghrunner`:".to_owned());
         lines.push("    [Service]".to_owned());
         lines.extend(
             credentials

@@ -91,9 +91,16 @@ impl Vars {
         self.0.iter().any(|var| name(&var.key) == wanted)
     }
 
+    /// Whether it has a value, or one that stands somewhere else.
+    pub(super) fn says_something(var: &Var) -> bool {
+        var.open.is_some() || !var.value.trim().is_empty()
+    }
+
     /// Of which kind the set-up is; none where nothing in it is known.
     pub(super) fn shape(&self) -> Option<Shape> {
-        let any = |names: &[&str]| names.iter().any(|name| self.has(name));
+        let said =
+            |wanted: &str| self.0.iter().any(|var| name(&var.key) == wanted && Self::says_something(var));
+        let any = |names: &[&str]| names.iter().any(|name| said(name));
         let lower = self.0.iter().filter(|var| AUTOSCALER.contains(&var.key.as_str())).count();
         let prefixed = self.0.iter().any(|var| var.key.starts_with(PREFIX));
         if lower >= 2 {

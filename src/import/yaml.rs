@@ -20,8 +20,8 @@ use super::place::Problem;
 /// Deeper than any file of a fleet; each level takes stack.
 const DEEPEST: usize = 40;
 
-/// More than the longest `values.yaml` has a hundred times over.
-const MOST_NODES: usize = 50_000;
+/// More than the longest `values.yaml` has ten times over.
+const MOST_NODES: usize = 10_000;
 
 /// A value.
 #[derive(Debug, Clone)]

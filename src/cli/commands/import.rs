@@ -225,7 +225,7 @@ fn tell(imported: &Imported, args: &args::Import, context: &mut Context) {
         printer.complain(match (&credential.secret, args.write) {
             (Some(_), true) => format!("  {subject} of {at} is in {path}"),
             (Some(_), false) => format!(
-                "  {subject} of {at}: run this again with --write, or paste it:\n    install -D -m 0600 /dev/stdin {path}"
+                "  {subject} of {at}: run this again with --write, or paste it, then Ctrl-D:\n    install -D -m 0600 /dev/stdin {path}"
             ),
             (None, _) => format!(
                 "  {}, which none of the files has; paste it, then Ctrl-D:\n    install -D -m 0600 /dev/stdin {path}",
