@@ -67,8 +67,11 @@ main() {
     VERSION=$(crate_version)$SUFFIX
     WORK=$(mktemp -d -t ghrunner-release.XXXXXX)
     trap 'rm -rf "$WORK"' EXIT
+    # Its list of sums, empty until the end, marks a folder that may be made anew.
+    [[ ! -e $OUT || -e $OUT/SHA256SUMS || -z $(ls -A "$OUT") ]] || die "$OUT holds something else; name another folder"
     rm -rf "$OUT"
     mkdir -p "$OUT"
+    : >"$OUT/SHA256SUMS"
     if [[ -n $BINARY ]]; then
         package "$BINARY"
     else

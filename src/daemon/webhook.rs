@@ -17,7 +17,7 @@ use crate::systemd::Secrets;
 use crate::systemd::Sockets;
 
 /// By which names a socket unit may pass the intake's socket (`FileDescriptorName=`).
-const SOCKET_NAMES: [&str; 2] = ["webhook", "http"];
+pub const SOCKET_NAMES: [&str; 2] = ["webhook", "http"];
 
 /// What the intake keeps to, and what is wrong with its secrets, if something is. They are read anew each time.
 pub fn intake_settings(config: &Config, secrets: &Secrets) -> (IntakeSettings, Option<String>) {
