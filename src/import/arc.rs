@@ -113,13 +113,8 @@ fn name(values: &Node, release: Option<&str>, unit: &mut Unit, notes: &mut Notes
         }
     }
     unit.line("labels", Value::List(labels), &at, subject, "jobs say runs-on: with it, as before");
-    unit.line(
-        "default_labels",
-        Value::Bool(false),
-        &at,
-        "",
-        "ARC's runners have none of self-hosted, linux, architecture",
-    );
+    let comment = "ARC's runners have none of self-hosted, linux, architecture";
+    unit.line("default_labels", Value::Bool(false), &at, "", comment);
 }
 
 fn serve(node: &Node, unit: &mut Unit, notes: &mut Notes) {
