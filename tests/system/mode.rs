@@ -18,7 +18,7 @@ fn in_repositories(each: usize) -> impl Fn(&Snapshot) -> bool {
 async fn the_fleet_moves_to_its_repositories_and_back_while_jobs_run() {
     let site = Site::converged().await;
     let machine = &site.machine;
-    let job = site.busy("acme/app", 45).await;
+    let job = site.busy("acme/app", 60).await;
     let shown = machine.sh("ghrunner-rollback --dry-run");
     assert!(shown.contains("acme/web"), "{shown}");
     assert!(site.sim.snapshot().runners.iter().all(|r| r.scope == "org:acme"), "a dry run changes nothing");
@@ -37,7 +37,7 @@ async fn the_fleet_moves_to_its_repositories_and_back_while_jobs_run() {
     site.succeeds(job).await;
     site.until("two in each repository", in_repositories(2)).await;
 
-    let other = site.busy("acme/web", 30).await;
+    let other = site.busy("acme/web", 45).await;
     let undone = machine.sh("ghrunner-rollback --undo --yes --timeout 2m");
     assert!(site.runs(other), "{undone}");
     site.succeeds(other).await;

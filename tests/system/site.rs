@@ -25,7 +25,7 @@ pub(crate) const TOKEN_FILE: &str = "/etc/ghrunner/credentials/github-token";
 pub(crate) const FILE: &str = "/etc/ghrunner/pools.toml";
 
 /// One pool of an organization with two runners that stand.
-pub(crate) const BUILD: &str = "[pools.build]\norg = \"acme\"\ngroup = \"ci\"\nlabels = [\"build\"]\nmin = 2\nmax = 4\nidle_timeout = \"2s\"\nrollback = [\"acme/app\", \"acme/web\"]\n";
+pub(crate) const BUILD: &str = "[pools.build]\norg = \"acme\"\ngroup = \"ci\"\nlabels = [\"build\"]\nmin = 2\nmax = 6\nidle_timeout = \"2s\"\nrollback = [\"acme/app\", \"acme/web\"]\n";
 
 pub(crate) struct Site {
     pub(crate) machine: Machine,
