@@ -26,7 +26,7 @@ async fn a_package_that_is_not_configured_starts_nothing_and_says_what_to_do() {
     assert_ne!(enabled.code, 0, "{}", enabled.said);
     assert_eq!(machine.property("ExecMainStatus"), "78");
     // Long enough for several restarts, if there were any.
-    std::thread::sleep(lab::secs(12));
+    tokio::time::sleep(lab::secs(12)).await;
     assert_eq!(machine.property("NRestarts"), "0");
     assert_eq!(machine.property("ActiveState"), "failed");
     let journal = machine.sh("journalctl --no-pager -u ghrunner");
@@ -66,9 +66,11 @@ async fn it_is_ready_only_once_it_has_seen_everything() {
     site.idle(2).await;
     assert_eq!(machine.property("ActiveState"), "activating");
     site.sim.clear_faults();
-    machine.until("it is ready", "systemctl is-active ghrunner");
+    machine.until("it is ready", "systemctl is-active ghrunner").await;
     site.idle(2).await;
-    machine.until("its status tells", "systemctl show -P StatusText ghrunner | grep -q '2 runners: 2 idle'");
+    machine
+        .until("its status tells", "systemctl show -P StatusText ghrunner | grep -q '2 runners: 2 idle'")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +82,7 @@ async fn an_edit_is_followed_and_a_bad_one_refused() {
     site.idle(3).await;
 
     site.configure(&BUILD.replace("min = 2", "min = \"two\""));
-    machine.until("the status tells", "systemctl show -P StatusText ghrunner | grep -q 'is refused'");
+    machine.until("the status tells", "systemctl show -P StatusText ghrunner | grep -q 'is refused'").await;
     let reload = machine.attempt("systemctl reload ghrunner");
     assert_ne!(reload.code, 0, "{}", reload.said);
     assert_eq!(machine.property("ActiveState"), "active");
@@ -92,7 +94,8 @@ async fn an_edit_is_followed_and_a_bad_one_refused() {
     machine.sh("systemctl reload ghrunner");
     site.idle(2).await;
     machine
-        .until("the status is good again", "! systemctl show -P StatusText ghrunner | grep -q 'is refused'");
+        .until("the status is good again", "! systemctl show -P StatusText ghrunner | grep -q 'is refused'")
+        .await;
     println!("{}", machine.sh("systemctl status --no-pager ghrunner"));
 }
 
@@ -106,7 +109,7 @@ async fn the_journal_tells_one_runners_life_by_its_fields() {
     let runner = seen.jobs.iter().find(|j| j.id == job).unwrap().runner.clone().unwrap();
     site.idle(2).await;
     let of_runner = format!("journalctl -o json --no-pager -u ghrunner POOL=build RUNNER={runner}");
-    site.machine.until("its end is told", &format!("{of_runner} | grep -qi 'reap'"));
+    site.machine.until("its end is told", &format!("{of_runner} | grep -qi 'reap'")).await;
     let life = entries(&site.machine, &of_runner);
     let told: Vec<&str> = life.iter().filter_map(|e| e["MESSAGE"].as_str()).collect();
     assert!(told.iter().any(|line| line.contains("create")), "{told:#?}");

@@ -1,7 +1,5 @@
 //! What ends the daemon or the engine, and what becomes of jobs then.
 
-use std::time::Instant;
-
 use crate::site::BUILD;
 use crate::site::Site;
 
@@ -16,8 +14,8 @@ async fn a_daemon_that_hangs_is_killed_and_started_again_and_no_job_dies() {
     machine.sh("systemctl daemon-reload && systemctl restart ghrunner");
     let job = site.busy("acme/app", 30).await;
     machine.sh("kill -STOP $(systemctl show -P MainPID ghrunner)");
-    machine.until("it was started again", "test $(systemctl show -P NRestarts ghrunner) = 1");
-    machine.until("it is ready", "systemctl is-active ghrunner");
+    machine.until("it was started again", "test $(systemctl show -P NRestarts ghrunner) = 1").await;
+    machine.until("it is ready", "systemctl is-active ghrunner").await;
     let journal = machine.sh("journalctl --no-pager -u ghrunner");
     assert!(journal.contains("Watchdog timeout"), "{journal}");
     assert!(site.runs(job), "{}", machine.told());
@@ -32,8 +30,8 @@ async fn a_killed_daemon_comes_back_and_no_job_dies() {
     let machine = &site.machine;
     let job = site.busy("acme/app", 20).await;
     machine.sh("systemctl kill --kill-whom=main --signal=KILL ghrunner");
-    machine.until("it was started again", "test $(systemctl show -P NRestarts ghrunner) = 1");
-    machine.until("it is ready", "systemctl is-active ghrunner");
+    machine.until("it was started again", "test $(systemctl show -P NRestarts ghrunner) = 1").await;
+    machine.until("it is ready", "systemctl is-active ghrunner").await;
     assert!(site.runs(job), "{}", machine.told());
     site.succeeds(job).await;
     site.idle(2).await;
@@ -45,7 +43,7 @@ async fn stopping_takes_no_time_and_no_runner() {
     let site = Site::converged().await;
     let machine = &site.machine;
     let job = site.busy("acme/app", 15).await;
-    let begun = Instant::now();
+    let begun = tokio::time::Instant::now();
     machine.sh("systemctl stop ghrunner");
     // Not the clock of a busy machine, but far from the 15 s after which systemd would kill it, or a job's end.
     assert!(begun.elapsed() < lab::secs(10), "{:?}", begun.elapsed());
@@ -67,8 +65,8 @@ async fn a_restart_of_the_engine_is_lived_through() {
     site.until("new runners", |s| s.counters.registrations >= 4).await;
     site.idle(2).await;
     assert_eq!(machine.property("MainPID"), daemon, "the daemon did not end");
-    machine.until("only those two are left", "test $(docker ps -aq | wc -l) = 2");
-    machine.until("the status is good", "systemctl show -P StatusText ghrunner | grep -q '2 idle'");
+    machine.until("only those two are left", "test $(docker ps -aq | wc -l) = 2").await;
+    machine.until("the status is good", "systemctl show -P StatusText ghrunner | grep -q '2 idle'").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,9 +79,9 @@ async fn a_machine_whose_engine_is_away_is_served_when_it_comes() {
     site.give_token();
     site.configure(BUILD);
     machine.sh("systemctl stop docker.socket docker && systemctl start --no-block ghrunner");
-    machine.until("it says so", "systemctl show -P StatusText ghrunner | grep -q 'engine'");
+    machine.until("it says so", "systemctl show -P StatusText ghrunner | grep -q 'engine'").await;
     machine.sh("systemctl start docker.socket docker");
-    machine.until("it is ready", "systemctl is-active ghrunner");
+    machine.until("it is ready", "systemctl is-active ghrunner").await;
     site.idle(2).await;
 }
 

@@ -6,8 +6,6 @@ use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
 use std::time::Duration;
-use std::time::Instant;
-
 /// Where the machine finds the packages, and newer ones.
 const PACKAGES: &str = "/srv/packages";
 const NEWER: &str = "/srv/newer";
@@ -31,7 +29,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// Boots one, with two folders of packages that `scripts/release.sh` made, and waits until it is up.
-    pub(crate) fn boot(packages: &Path, newer: &Path) -> Self {
+    pub(crate) async fn boot(packages: &Path, newer: &Path) -> Self {
         let image = image();
         let name = format!("ghrunner-system-{}", lab::unique("s"));
         let mut docker = Command::new("docker");
@@ -48,7 +46,7 @@ impl Machine {
         }
         said(docker.arg(image).output());
         let machine = Self { name };
-        machine.until("the machine is up", "systemctl is-system-running | grep -Ex 'running|degraded'");
+        machine.until("the machine is up", "systemctl is-system-running | grep -Ex 'running|degraded'").await;
         machine
     }
 
@@ -80,18 +78,14 @@ impl Machine {
     }
 
     /// Repeats a script until it succeeds; gives what it printed then.
-    pub(crate) fn until(&self, what: &str, script: &str) -> String {
-        let begun = Instant::now();
-        loop {
+    pub(crate) async fn until(&self, what: &str, script: &str) -> String {
+        let found = lab::until(what, SOON, async || {
             let done = self.attempt(script);
-            if done.code == 0 {
-                return done.said;
-            }
-            if begun.elapsed() > SOON {
-                panic!("not within {SOON:?}: {what}\n{script}\n{}\n{}", done.said, self.told());
-            }
-            std::thread::sleep(Duration::from_millis(250));
-        }
+            (done.code == 0).then_some(done.said)
+        });
+        found.await.unwrap_or_else(|error| {
+            panic!("{error}\n{script}\n{}\n{}", self.attempt(script).said, self.told())
+        })
     }
 
     /// Writes a file as an editor does: beside it, then renamed over it.

@@ -78,6 +78,6 @@ async fn stopping_by_the_script_lets_jobs_end_and_an_emergency_does_not() {
     site.busy("acme/app", 300).await;
     let said = machine.sh("ghrunner-emergency-stop --yes");
     assert!(said.contains("acme/app") || said.contains("busy"), "what is running is named: {said}");
-    machine.until("no runner is left", "test $(docker ps -q | wc -l) = 0");
+    machine.until("no runner is left", "test $(docker ps -q | wc -l) = 0").await;
     println!("{said}");
 }

@@ -44,12 +44,12 @@ async fn an_upgrade_and_the_way_back_disturb_no_job() {
     assert_ne!(candidate(machine), old, "there must be a newer package of the same program");
     let said = machine.sh("apt-get upgrade -y");
     assert!(!said.contains("onfiguration file"), "nobody is asked about a file that was not shipped: {said}");
-    machine.until("it is ready", "systemctl is-active ghrunner");
+    machine.until("it is ready", "systemctl is-active ghrunner").await;
     let between = machine.property("MainPID");
     assert_ne!(between, before, "the new one runs");
     assert!(site.runs(job), "{}", machine.told());
     machine.sh(&format!("apt-get install -y --allow-downgrades ghrunner={old}"));
-    machine.until("it is ready", "systemctl is-active ghrunner");
+    machine.until("it is ready", "systemctl is-active ghrunner").await;
     assert_ne!(machine.property("MainPID"), between, "the old one runs");
     assert!(site.runs(job), "{}", machine.told());
     assert_eq!(machine.sh("systemctl is-enabled ghrunner").trim(), "enabled");
@@ -79,11 +79,11 @@ async fn removal_keeps_what_the_admin_wrote_and_purge_keeps_nothing() {
     assert_ne!(machine.attempt("systemctl is-active ghrunner").code, 0);
     assert_eq!(machine.sh("docker ps -q | wc -l").trim(), "2", "runners outlive the package");
     machine.sh("apt-get install -y ghrunner && systemctl start ghrunner");
-    machine.until("it is ready", "systemctl is-active ghrunner");
+    machine.until("it is ready", "systemctl is-active ghrunner").await;
     site.idle(2).await;
 
     site.configure("");
-    machine.until("the fleet is empty", "test $(docker ps -aq | wc -l) = 0");
+    machine.until("the fleet is empty", "test $(docker ps -aq | wc -l) = 0").await;
     machine.sh("apt-get purge -y ghrunner");
     assert_eq!(ours(machine), before);
     assert_ne!(machine.attempt("getent passwd ghrunner || getent group ghrunner").code, 0);
@@ -108,12 +108,12 @@ async fn the_rpm_installs_serves_upgrades_and_goes() {
     let job = site.busy("acme/app", 30).await;
     let before_upgrade = machine.property("MainPID");
     machine.sh("rpm --upgrade --nodeps /srv/newer/rpm/*.x86_64.rpm");
-    machine.until("it is ready", "systemctl is-active ghrunner");
+    machine.until("it is ready", "systemctl is-active ghrunner").await;
     assert_ne!(machine.property("MainPID"), before_upgrade, "the new one runs");
     assert!(site.runs(job), "{}", machine.told());
     site.succeeds(job).await;
     site.configure("");
-    machine.until("the fleet is empty", "test $(docker ps -aq | wc -l) = 0");
+    machine.until("the fleet is empty", "test $(docker ps -aq | wc -l) = 0").await;
     machine.sh("rpm --erase --nodeps ghrunner");
     assert_ne!(machine.attempt("systemctl is-active ghrunner").code, 0);
     // As rpm has it: what the admin wrote stays, and so does the user (there is no purge).

@@ -116,7 +116,7 @@ async fn secrets_are_found_nowhere_but_where_they_must_be() {
     }
     // A daemon that dies of a signal leaves no image of its memory.
     machine.sh("ulimit -c unlimited; sysctl -q kernel.core_pattern=/var/tmp/core.%p 2>/dev/null; systemctl kill --kill-whom=main --signal=ABRT ghrunner; sleep 1; rm -f /tmp/asked");
-    machine.until("it is back", "systemctl is-active ghrunner");
+    machine.until("it is back", "systemctl is-active ghrunner").await;
     let kept = "/etc/ghrunner/credentials/\\|/run/credentials/ghrunner.service/\\|^/tmp/canaries$";
     let found = machine.attempt(&format!(
         "grep -srlaFf /tmp/canaries / --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev | grep -v '{kept}'"

@@ -60,7 +60,7 @@ impl Site {
 
     /// The same with another world at GitHub, which may ask for the machine's address.
     pub(crate) async fn with(state: impl FnOnce(&Machine) -> State) -> Self {
-        let machine = Machine::boot(&dist("GHRUNNER_DIST"), &dist("GHRUNNER_DIST_NEWER"));
+        let machine = Machine::boot(&dist("GHRUNNER_DIST"), &dist("GHRUNNER_DIST_NEWER")).await;
         let state = state(&machine);
         let docker = engine().await;
         let address = lab::host_address(&docker).await.unwrap();
