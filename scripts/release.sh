@@ -129,7 +129,7 @@ build() {
     (
         cd "$ROOT"
         # Names of folders would tell who built it where, and differ.
-        export RUSTC_WRAPPER=$ROOT/packaging/rustc-remap GHRUNNER_REMAP_TARGET=$folder GHRUNNER_REMAP_SOURCE=$ROOT
+        export RUSTC_WRAPPER=$folder/release-tools/rustc-remap GHRUNNER_REMAP_TARGET=$folder GHRUNNER_REMAP_SOURCE=$ROOT
         export GHRUNNER_REMAP_CARGO=${CARGO_HOME:-$HOME/.cargo} CARGO_INCREMENTAL=0
         unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
         PATH=$folder/release-tools/bin:$PATH cargo zigbuild --quiet --release --locked --bin ghrunner \
@@ -141,6 +141,12 @@ build() {
 
 # A folder of Python's for the two tools, beside what cargo builds.
 tools() {
+    get_tools "$1"
+    # There, too: its place and its age are part of what cargo takes for another compiler, and all would be built anew.
+    cmp -s "$ROOT/packaging/rustc-remap" "$1/rustc-remap" || install -m 0755 "$ROOT/packaging/rustc-remap" "$1/rustc-remap"
+}
+
+get_tools() {
     [[ -x $1/bin/cargo-zigbuild && $(cat "$1/versions" 2>/dev/null) == "${TOOLS[*]}" ]] && return
     say "Getting ${TOOLS[*]}"
     quietly python3 -m venv --clear "$1"
