@@ -4,7 +4,7 @@
 //! **Does not know** files and folders: texts come in; a text, notes and secrets go out.
 //!
 //! The way through: `env` and `yaml` read the texts, each value with its place → `vars`, `compose` and `arc` tell what kind
-//! of set-up it is → `fleet` and `arc` make a [`unit::Unit`] of each → `merge` and `credentials` make one file of them →
+//! of set-up it is → `fleet` and `arc` make a `Unit` of each → `merge` and `credentials` make one file of them →
 //! `draft` writes it, and takes out what the configuration's own check refuses.
 //!
 //! Invariants: the text that comes out is a configuration without errors. No secret of the input stands in it, in a note
