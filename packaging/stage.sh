@@ -51,6 +51,8 @@ scripts() {
     put 0644 "$ROOT/scripts/operator.sh" usr/libexec/ghrunner/operator.sh
     for name in "${SCRIPTS[@]}"; do
         put 0755 "$ROOT/scripts/$name.sh" "usr/libexec/ghrunner/$name.sh"
+        # Whatever bash stands first on an admin's PATH, what a package brings is run by the distribution's.
+        sed -i '1s|^#!/usr/bin/env bash$|#!/bin/bash|' "$DEST/usr/libexec/ghrunner/$name.sh"
         ln -sfn "../libexec/ghrunner/$name.sh" "$DEST/usr/sbin/ghrunner-$name"
         script_page "$name" "$ROOT/scripts/$name.sh" | zip "usr/share/man/man8/ghrunner-$name.8.gz"
     done
