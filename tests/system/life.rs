@@ -93,11 +93,7 @@ async fn each_pool_has_a_slice_that_systemd_shows_and_limits() {
     machine.write("/etc/docker/daemon.json", "0644", "{ \"exec-opts\": [\"native.cgroupdriver=systemd\"] }");
     machine.sh("systemctl restart docker");
     site.install();
-    site.give_image();
-    site.give_token();
-    site.configure(BUILD);
-    machine.sh("systemctl enable --now ghrunner");
-    site.idle(2).await;
+    site.serve().await;
     assert_eq!(machine.sh("systemctl is-active ghrunner-build.slice").trim(), "active");
     let shown = machine.sh("systemd-cgls --no-pager -u ghrunner-build.slice");
     assert_eq!(shown.matches("docker-").count(), 2, "{shown}");

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::machine::Machine;
-use crate::site::BUILD;
 use crate::site::Site;
 
 /// The version that apt would install.
@@ -32,11 +31,7 @@ async fn an_upgrade_and_the_way_back_disturb_no_job() {
     site.trust();
     let old = candidate(machine);
     machine.sh("apt-get install -y ghrunner");
-    site.give_image();
-    site.give_token();
-    site.configure(BUILD);
-    machine.sh("systemctl enable --now ghrunner");
-    site.idle(2).await;
+    site.serve().await;
     let job = site.busy("acme/app", 60).await;
 
     let before = machine.property("MainPID");
@@ -65,11 +60,7 @@ async fn removal_keeps_what_the_admin_wrote_and_purge_keeps_nothing() {
     site.trust();
     let before = ours(machine);
     machine.sh("apt-get install -y ghrunner");
-    site.give_image();
-    site.give_token();
-    site.configure(BUILD);
-    machine.sh("systemctl enable --now ghrunner");
-    site.idle(2).await;
+    site.serve().await;
 
     machine.sh("apt-get remove -y ghrunner");
     assert_eq!(
@@ -100,11 +91,7 @@ async fn the_rpm_installs_serves_upgrades_and_goes() {
     let before = ours(machine);
     // A Debian has no rpm database that would know of systemd or the C library.
     machine.sh("rpm --install --nodeps /srv/packages/rpm/*.x86_64.rpm");
-    site.give_image();
-    site.give_token();
-    site.configure(BUILD);
-    machine.sh("systemctl enable --now ghrunner");
-    site.idle(2).await;
+    site.serve().await;
     let job = site.busy("acme/app", 30).await;
     let before_upgrade = machine.property("MainPID");
     machine.sh("rpm --upgrade --nodeps /srv/newer/rpm/*.x86_64.rpm");

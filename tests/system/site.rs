@@ -74,12 +74,17 @@ impl Site {
     pub(crate) async fn converged() -> Self {
         let site = Self::new().await;
         site.install();
-        site.give_image();
-        site.give_token();
-        site.configure(BUILD);
-        site.machine.sh("systemctl enable --now ghrunner");
-        site.idle(2).await;
+        site.serve().await;
         site
+    }
+
+    /// Gives an installed service what it needs, starts it, and waits until its runners are idle.
+    pub(crate) async fn serve(&self) {
+        self.give_image();
+        self.give_token();
+        self.configure(BUILD);
+        self.machine.sh("systemctl enable --now ghrunner");
+        self.idle(2).await;
     }
 
     /// As the manual says it: the key, the repository's line, `apt install`.
