@@ -15,6 +15,7 @@ use crate::model::Phase;
 use crate::model::Runner;
 use crate::model::RunnerName;
 use crate::model::Time;
+use crate::model::Worked;
 use crate::model::World;
 
 /// How long a runner that was seen in a job counts as busy after the last sighting. GitHub's flag was measured
@@ -26,6 +27,9 @@ const LISTING_SLACK: Duration = Duration::from_secs(10);
 
 /// How long a runner that was online may be offline: networks come back, a listener that hangs does not.
 const OFFLINE_HOLDS: Duration = Duration::from_secs(300);
+
+/// How long a runner that ended in a job is remembered: every source of demand has been asked anew by then.
+const WORKED_HOLDS: Duration = Duration::from_secs(600);
 
 /// More than GitHub takes to miss a runner that was lost in a job, which is minutes.
 const MISSED_BY_NOW: Duration = Duration::from_secs(20 * 60);
@@ -131,8 +135,25 @@ fn is_over(job: &Job, gone: &BTreeMap<RunnerName, Time>, now: Time) -> bool {
     told_by_set && gone.get(runner).is_some_and(|since| now.since(*since) > MISSED_BY_NOW)
 }
 
-/// Carries on since when each runner has been idle, busy and offline without a break, and drops jobs that must be over.
+/// Remembers runners that had a job and ended, for a while, and which of those that stand GitHub has told of.
+fn remember_worked(book: &mut Book, runners: &[Runner], now: Time) {
+    let standing: HashSet<&RunnerName> = runners.iter().map(|runner| &runner.name).collect();
+    book.told_of.retain(|name| standing.contains(name));
+    book.told_of.extend(book.claimed.iter().cloned());
+    book.worked.retain(|_, worked| now.since(worked.ended) < WORKED_HOLDS);
+    for runner in runners {
+        let ended = runner.container.as_ref().is_some_and(|c| matches!(c.state, ContainerState::Exited(_)));
+        let Some(began) = book.busy_since.get(&runner.name).copied().filter(|_| ended) else { continue };
+        let (pool, scope) = (runner.pool.clone(), runner.scope.clone());
+        let told = book.told_of.contains(&runner.name);
+        book.worked.insert(runner.name.clone(), Worked { pool, scope, began, ended: now, told });
+    }
+}
+
+/// Carries on since when each runner has been idle, busy and offline without a break, remembers those that ended after a
+/// job, and drops jobs that must be over.
 pub fn track(policy: &Policy, world: &mut World, now: Time) {
+    remember_worked(&mut world.book, &world.runners, now);
     let (mut idle, mut busy, mut offline) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let book = &world.book;
     let note =

@@ -10,6 +10,7 @@ use super::rank::priority;
 use super::route::Unserved;
 use super::route::Way;
 use super::route::routes;
+use crate::model::ContainerState;
 use crate::model::Demand;
 use crate::model::HeldReason;
 use crate::model::Job;
@@ -17,6 +18,7 @@ use crate::model::JobId;
 use crate::model::JobState;
 use crate::model::Pool;
 use crate::model::PoolName;
+use crate::model::Runner;
 use crate::model::RunnerName;
 use crate::model::Scope;
 use crate::model::World;
@@ -59,9 +61,10 @@ impl<'a> Queues<'a> {
         if world.demand.jobs.is_empty() {
             return queues;
         }
-        let standing: HashSet<&RunnerName> = world.runners.iter().map(|runner| &runner.name).collect();
+        let runs = |r: &&Runner| r.container.as_ref().is_some_and(|c| c.state == ContainerState::Running);
+        let running: HashSet<&RunnerName> = world.runners.iter().filter(runs).map(|r| &r.name).collect();
         for (job, way) in world.demand.jobs.iter().zip(routes(policy, world)) {
-            queues.enter(policy, job, way, &standing);
+            queues.enter(policy, job, way, &running);
         }
         for (name, queue) in &mut queues.pools {
             queue.waiting.sort_by_key(|(_, waiting)| waiting.rank);
@@ -77,7 +80,7 @@ impl<'a> Queues<'a> {
         policy: &Policy,
         job: &'a Job,
         way: Result<Way, Unserved>,
-        standing: &HashSet<&RunnerName>,
+        running: &HashSet<&RunnerName>,
     ) {
         if let JobState::Running { runner: Some(name) } = &job.state {
             self.named.insert(name);
@@ -102,7 +105,7 @@ impl<'a> Queues<'a> {
             }
         }
         // That a job has ended is not always told; without its runner it runs no more, and waits for none.
-        let over = matches!(&job.state, JobState::Running { runner: Some(name) } if !standing.contains(name));
+        let over = matches!(&job.state, JobState::Running { runner: Some(name) } if !running.contains(name));
         if told && !over {
             *queue.told.entry(scope).or_default() += 1;
         }

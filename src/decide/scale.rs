@@ -94,7 +94,7 @@ struct Busy<'a> {
 
 /// The target of each pool: `clamp(max(min, needed + min_idle), ..max)` in each of its places, and no more than `max`
 /// over all of them. Needed are the runners that are in a job, and one for each job that waits; of the latter as many do
-/// not count as runners took a job that the sources of demand have not told of yet.
+/// not count as runners took a job that the sources of demand have not told of yet, ended or not.
 pub fn scale(policy: &Policy, world: &World, now: Time) -> Targets {
     let mut queues = Queues::new(policy, world);
     let mut standing: HashMap<&PoolName, Vec<&Runner>> = HashMap::new();
@@ -235,6 +235,7 @@ fn want(
     let working = count(here().count());
     let jobs = || queue.waiting.iter().filter(|(_, job)| job.held.is_none() && job.scope == *scope);
     let queued = count(jobs().count());
+    let worked = || world.book.worked.values().filter(|w| w.pool == pool.name && w.scope == *scope);
     let waiting = match pool.demand {
         Demand::Fixed => 0,
         Demand::Poll | Demand::Webhook => {
@@ -243,12 +244,19 @@ fn want(
                 heard.unwrap_or(job.queued)
             };
             let oldest = jobs().map(|(job, _)| as_of(job)).min();
-            let took = oldest.map_or(0, |oldest| here().filter(|r| !r.named && r.since > oldest).count());
+            let took = oldest.map_or(0, |oldest| {
+                let first = jobs().map(|(job, _)| job.queued).min().unwrap_or(oldest);
+                let ended = worked().filter(|w| !w.told && w.began > oldest && w.began >= first);
+                here().filter(|r| !r.named && r.since > oldest).count() + ended.count()
+            });
             queued - queued.min(count(took))
         }
         Demand::ScaleSet => {
             let assigned = set_of(world, pool, scope).and_then(|set| set.statistics);
-            let assigned = assigned.map_or(0, |(statistics, _)| statistics.assigned);
+            let assigned = assigned.map_or(0, |(statistics, as_of)| {
+                let ended = worked().filter(|w| w.ended > as_of).count();
+                statistics.assigned.saturating_sub(count(ended))
+            });
             let told = queue.told.get(scope).copied().unwrap_or(0);
             assigned.max(told).saturating_sub(working)
         }

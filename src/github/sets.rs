@@ -109,6 +109,15 @@ pub trait ScaleSets: Send + Sync + 'static {
         spec: &SetSpec,
     ) -> impl Future<Output = Result<Set, SetError>> + Send;
 
+    /// Looks for a set by its name in its group, and makes none.
+    fn find_set(
+        &self,
+        credentials: &CredentialName,
+        scope: &Scope,
+        name: &str,
+        group: Option<&GroupName>,
+    ) -> impl Future<Output = Result<Option<SetId>, SetError>> + Send;
+
     /// Deletes a set; one that is gone is no error.
     fn delete_set(
         &self,

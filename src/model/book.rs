@@ -41,6 +41,11 @@ pub struct Book {
     pub offline_since: BTreeMap<RunnerName, Time>,
     /// Since when a runner has been seen busy without a break.
     pub busy_since: BTreeMap<RunnerName, Time>,
+    /// Runners whose container ended after they had a job, within the last ten minutes: what GitHub last told may be of a
+    /// time when their jobs waited.
+    pub worked: BTreeMap<RunnerName, Worked>,
+    /// Runners that GitHub's events have named as having a job, as long as they stand.
+    pub told_of: BTreeSet<RunnerName>,
     /// Since when a runner of ours that GitHub says is in a job has not been there. Its job is lost if that lasts.
     pub gone_since: BTreeMap<RunnerName, Time>,
     /// Runners that the operator wants beyond what the file says, and until when.
@@ -50,6 +55,21 @@ pub struct Book {
     pub leave_until: BTreeMap<String, Time>,
     /// Until when nothing is registered in a scope, and why: limits and credentials.
     pub github_until: BTreeMap<Scope, (Time, String)>,
+}
+
+/// A runner that had a job and ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Worked {
+    /// Its pool.
+    pub pool: PoolName,
+    /// Where it was registered.
+    pub scope: Scope,
+    /// When it was first seen in the job.
+    pub began: Time,
+    /// When it was first seen ended.
+    pub ended: Time,
+    /// Whether GitHub's events ever named it as having a job.
+    pub told: bool,
 }
 
 /// One action under way.

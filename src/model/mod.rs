@@ -33,6 +33,7 @@ pub use book::Backoff;
 pub use book::Book;
 pub use book::InFlight;
 pub use book::InFlightKind;
+pub use book::Worked;
 pub use demand::AccountView;
 pub use demand::DemandView;
 pub use demand::HookView;

@@ -5,7 +5,8 @@
 //!                                             # wf="CI" branch=main event=push, without blanks
 //! queue acme/app 5s | failed 5m | never       # when its queue was last read
 //! account alice 1m | failed | never
-//! set build orgs/acme id=5 assigned=2 | opening | failed
+//! set build orgs/acme id=5 assigned=2 heard=5s | opening | failed
+//! worked build/0 orgs/acme began=1m ended=5s [told]
 //! hooks failed
 //! gone build/0 3m ; boost build 2 2h
 //! ```
@@ -25,6 +26,7 @@ use ghrunner::model::SetStatistics;
 use ghrunner::model::SetView;
 use ghrunner::model::Slot;
 use ghrunner::model::Time;
+use ghrunner::model::Worked;
 use ghrunner::model::World;
 
 use super::build;
@@ -47,6 +49,7 @@ pub(crate) fn enter(verb: &str, words: &[&str], world: &mut World) -> bool {
         "set" => line.set(world),
         "hooks" => world.demand.hooks.error = Some("the secret cannot be read".to_owned()),
         "gone" => drop(world.book.gone_since.insert(runner(line.word(0)), NOW - span(line.word(1)))),
+        "worked" => line.worked(world),
         "boost" => {
             let boost = (line.word(1).parse().unwrap(), NOW + span(line.word(2)));
             world.book.boosts.insert(build::pool_name(line.word(0)), boost);
@@ -124,10 +127,24 @@ impl Line<'_> {
         world.demand.jobs.sort_by_key(|job| job.id);
     }
 
+    fn worked(&self, world: &mut World) {
+        let ago = |key: &str| NOW - span(self.value(key).unwrap());
+        let (pool, _) = self.word(0).split_once('/').unwrap();
+        let worked = Worked {
+            pool: build::pool_name(pool),
+            scope: build::scope(self.word(1)),
+            began: ago("began"),
+            ended: ago("ended"),
+            told: self.has("told"),
+        };
+        world.book.worked.insert(runner(self.word(0)), worked);
+    }
+
     fn set(&self, world: &mut World) {
         let number = |key: &str| self.value(key).map(|n| n.parse::<u32>().unwrap());
-        let statistics =
-            number("assigned").map(|assigned| (SetStatistics { assigned, ..SetStatistics::default() }, NOW));
+        let heard = NOW - self.value("heard").map_or(Duration::ZERO, span);
+        let statistics = number("assigned")
+            .map(|assigned| (SetStatistics { assigned, ..SetStatistics::default() }, heard));
         let state = match () {
             () if self.has("opening") => SetState::Opening,
             () if self.has("failed") => {

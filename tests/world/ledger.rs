@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ghrunner::decide::places;
 use ghrunner::model::ContainerId;
 use ghrunner::model::Demand;
-use ghrunner::model::Mode;
-use ghrunner::model::Pool;
 use ghrunner::model::Repo;
+use ghrunner::model::Scope;
 use tokio::time::Instant;
 
 use super::rules;
+use super::state::Held;
 use super::state::State;
 use super::weather::Weather;
 
@@ -32,8 +31,8 @@ fn number(count: usize) -> u32 {
 /// How many jobs there were, and when something was wrong.
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// For each label the number of jobs that are not over, from each moment on.
-    open: BTreeMap<String, Vec<(Instant, u32)>>,
+    /// For each label the number of jobs that are not over, of all repositories and of each, from each moment on.
+    open: BTreeMap<(String, Option<Repo>), Vec<(Instant, u32)>>,
     /// When something last happened by which runners are replaced.
     disturbed: Option<Instant>,
     /// When a source of demand was last in trouble.
@@ -50,10 +49,10 @@ impl Ledger {
     }
 
     /// The most jobs that a source may believe to be there.
-    fn most(&self, label: &str, now: Instant) -> u32 {
+    fn most(&self, label: &str, repo: Option<&Repo>, now: Instant) -> u32 {
         let troubled = self.troubled.is_some_and(|until| until + FORGOTTEN_AFTER > now);
         let window = if troubled { BELIEVED_WITHIN } else { KNOWN_WITHIN };
-        let Some(counts) = self.open.get(label) else { return 0 };
+        let Some(counts) = self.open.get(&(label.to_owned(), repo.cloned())) else { return 0 };
         let mut most = 0;
         for (at, count) in counts.iter().rev() {
             most = most.max(*count);
@@ -72,8 +71,24 @@ impl State {
         if !self.services.told {
             return;
         }
-        let mut open: Vec<&Repo> =
+        let open: Vec<&Repo> =
             self.jobs.values().filter(|job| job.label == label && !job.held).map(|job| &job.repo).collect();
+        let sets = self.services.sets.values().filter(|set| set.name == label);
+        let stuck = |of: &Repo| {
+            let own = sets.clone().filter(|set| matches!(&set.scope, Scope::Repository(repo) if repo.is(of)));
+            own.filter_map(|set| set.stuck).max().unwrap_or(0)
+        };
+        let counts = self.admitted.iter().map(|repo| {
+            let jobs = number(open.iter().filter(|of| of.is(repo)).count());
+            (Some(repo.clone()), jobs.max(stuck(repo)))
+        });
+        let counts: Vec<_> = counts.chain([(None, self.count_all(label, open))]).collect();
+        for (repo, count) in counts {
+            self.ledger.open.entry((label.to_owned(), repo)).or_default().push((Instant::now(), count));
+        }
+    }
+
+    fn count_all(&self, label: &str, mut open: Vec<&Repo>) -> u32 {
         let mut count = 0;
         // Each set of a pool has a count of its own: where one is stuck, the jobs of another set's scope come on top.
         for set in self.services.sets.values().filter(|set| set.name == label) {
@@ -81,20 +96,12 @@ impl State {
             open.retain(|repo| !rules::admits(&set.scope, repo));
             count += number(before - open.len()).max(set.stuck.unwrap_or(0));
         }
-        let count = count + number(open.len());
-        self.ledger.open.entry(label.to_owned()).or_default().push((Instant::now(), count));
-    }
-
-    fn stands(&self, pool: &Pool) -> u32 {
-        let mode_places = |mode| places(pool, mode, Some(&self.admitted)).len();
-        let each = pool.min + pool.min_idle;
-        let most = mode_places(Mode::Organization).max(mode_places(Mode::Repository));
-        each * number(most)
+        count + number(open.len())
     }
 }
 
-/// A runner begins. Those that can take a job, or have one, are never more than the jobs that there were at one moment
-/// of the time from which demand may still be believed, and those that stand without any: no runner is wanted for a job
+/// A runner begins. Those of its place that can take a job, or have one, are never more than the jobs that there were for
+/// it at one moment of the time from which demand may still be believed, and those that stand without any: no runner is wanted for a job
 /// that has one, none for a job that is told of twice, and one that failed is of no use and does not count.
 pub(super) fn after_launch(state: &mut State, id: &ContainerId) {
     let now = Instant::now();
@@ -106,7 +113,9 @@ pub(super) fn after_launch(state: &mut State, id: &ContainerId) {
     let Some(pool) = state.config.pools.get(&name).filter(|pool| pool.demand != Demand::Fixed) else {
         return;
     };
-    let useful = state.runners().filter(|held| held.container.pool == name && held.process.is_some());
+    let Some(scope) = state.containers.get(id).map(|held| held.container.scope.clone()) else { return };
+    let here = |held: &&Held| held.container.pool == name && held.container.scope == scope;
+    let useful = state.runners().filter(here).filter(|held| held.process.is_some());
     let useful = useful.filter(|held| {
         let process = held.process.as_ref().expect("it was just seen");
         let registered = process.registration.map(|number| state.registered.get(&number));
@@ -114,10 +123,14 @@ pub(super) fn after_launch(state: &mut State, id: &ContainerId) {
         listed && !process.doomed && !process.leaving
     });
     let useful = number(useful.count());
-    let (jobs, stand) = (state.ledger.most(name.as_str(), now), state.stands(pool));
+    let repo = match &scope {
+        Scope::Repository(repo) => Some(repo),
+        Scope::Enterprise(_) | Scope::Organization(_) => None,
+    };
+    let (jobs, stand) = (state.ledger.most(name.as_str(), repo, now), pool.min + pool.min_idle);
     if useful > jobs + stand {
         state.breaks(format!(
-            "12: pool {name} has {useful} runners for {jobs} jobs at most and {stand} that stand"
+            "12: pool {name} has {useful} runners in {scope} for {jobs} jobs at most and {stand} that stand"
         ));
     }
 }

@@ -14,6 +14,7 @@ use ghrunner::github::SetError;
 use ghrunner::github::SetNews;
 use ghrunner::github::SetSpec;
 use ghrunner::model::CredentialName;
+use ghrunner::model::GroupName;
 use ghrunner::model::Job;
 use ghrunner::model::JobId;
 use ghrunner::model::RunnerId;
@@ -125,6 +126,21 @@ impl ScaleSets for World {
     async fn ensure_set(&self, _: &CredentialName, scope: &Scope, spec: &SetSpec) -> Result<Set, SetError> {
         let (scope, spec) = (scope.clone(), spec.clone());
         self.ask("find a scale set", move |state| Ok(state.ensure_set(scope, spec))).await
+    }
+
+    async fn find_set(
+        &self,
+        _: &CredentialName,
+        scope: &Scope,
+        name: &str,
+        _: Option<&GroupName>,
+    ) -> Result<Option<SetId>, SetError> {
+        let (scope, name) = (scope.clone(), name.to_owned());
+        self.ask("look for a scale set", move |state| {
+            let mut sets = state.services.sets.iter();
+            Ok(sets.find(|(_, set)| set.scope == scope && set.name == name).map(|(id, _)| *id))
+        })
+        .await
     }
 
     async fn delete_set(&self, _: &CredentialName, _: &Scope, set: SetId) -> Result<(), SetError> {

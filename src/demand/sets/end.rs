@@ -28,7 +28,7 @@ impl<G: ScaleSets> Task<G> {
     /// Closes the session that is open, or was left open by an earlier run.
     pub(super) async fn close(&mut self) -> Result<(), SetError> {
         self.session = None;
-        let Some(Kept { set, session: Some(session), .. }) = &self.kept else { return Ok(()) };
+        let Some(Kept { set: Some(set), session: Some(session), .. }) = &self.kept else { return Ok(()) };
         let credentials = &self.target.identity.credentials;
         briefly(self.desk.github.close_session(credentials, &self.key.scope, *set, session)).await?;
         if let Some(kept) = &mut self.kept {
@@ -56,12 +56,16 @@ impl<G: ScaleSets> Task<G> {
             tracing::info!(%pool, %scope, "The session of a scale set that is not wanted stays open: {error}");
         }
         let mut stays = false;
-        if let Some(set) = self.set() {
-            let identity = &self.target.identity;
-            if let Err(why) = delete(&self.desk, &self.key, identity, set, idle).await {
+        if let Some(kept) = self.kept.clone() {
+            let left = match kept.set {
+                Some(set) => delete(&self.desk, &self.key, &kept.identity, set, idle).await,
+                None if again => Err(Stays::Unknown),
+                None => try_clear_out(&self.desk, &self.key, &mut kept.clone()).await,
+            };
+            if let Err(why) = left {
                 stays = true;
                 if !again {
-                    tell_stays(&self.key, identity, &why);
+                    tell_stays(&self.key, &kept, &why);
                 }
             }
         }
@@ -95,7 +99,7 @@ pub(super) async fn clear_out<G: ScaleSets>(desk: &Desk<G>, key: &Key, mut kept:
     let Err(why) = outcome else { return desk.store.set(key, None) };
     let given_up = why.is_final(attempt);
     if attempt == 0 || given_up {
-        tell_stays(key, &kept.identity, &why);
+        tell_stays(key, &kept, &why);
     } else {
         let name = &kept.identity.name;
         tracing::debug!(pool = %key.pool, scope = %key.scope, name, attempt, "A scale set still stays: {why}");
@@ -107,7 +111,8 @@ pub(super) async fn clear_out<G: ScaleSets>(desk: &Desk<G>, key: &Key, mut kept:
 
 /// Whoever can open a session is the only one who listens, and its count tells whether jobs are assigned.
 async fn try_clear_out<G: ScaleSets>(desk: &Desk<G>, key: &Key, kept: &mut Kept) -> Result<(), Stays> {
-    let (credentials, scope, set) = (kept.identity.credentials.clone(), &key.scope, kept.set);
+    let (credentials, scope) = (kept.identity.credentials.clone(), &key.scope);
+    let Some(set) = number(desk, key, kept).await? else { return Ok(()) };
     if let Some(session) = &kept.session {
         desk.github.close_session(&credentials, scope, set, session).await?;
     }
@@ -125,11 +130,22 @@ async fn try_clear_out<G: ScaleSets>(desk: &Desk<G>, key: &Key, kept: &mut Kept)
     delete(desk, key, &kept.identity, set, idle).await
 }
 
+/// The set's number; none where there is no set.
+async fn number<G: ScaleSets>(desk: &Desk<G>, key: &Key, kept: &mut Kept) -> Result<Option<SetId>, Stays> {
+    if kept.set.is_none() {
+        let Identity { credentials, name, group } = &kept.identity;
+        kept.set = briefly(desk.github.find_set(credentials, &key.scope, name, group.as_ref())).await?;
+    }
+    Ok(kept.set)
+}
+
 /// Why a set stays.
 #[derive(Debug, thiserror::Error)]
 enum Stays {
     #[error("it has jobs, or another listener")]
     Busy,
+    #[error("whether it was made is not known yet")]
+    Unknown,
     #[error(transparent)]
     Failed(#[from] SetError),
 }
@@ -143,15 +159,20 @@ impl Stays {
             Self::Failed(SetError::GitHub(error)) => {
                 matches!(error.class(), ErrorClass::Auth | ErrorClass::Terminal)
             }
-            Self::Busy | Self::Failed(_) => false,
+            Self::Busy | Self::Unknown | Self::Failed(_) => false,
         };
         refused && attempt >= REFUSALS
     }
 }
 
-fn tell_stays(key: &Key, identity: &Identity, why: &Stays) {
-    let (pool, scope, name) = (&key.pool, &key.scope, &identity.name);
-    tracing::info!(%pool, %scope, name, "A scale set that is not wanted stays: {why}");
+fn tell_stays(key: &Key, kept: &Kept, why: &Stays) {
+    let (pool, scope, name) = (&key.pool, &key.scope, &kept.identity.name);
+    match kept.set {
+        Some(_) => tracing::info!(%pool, %scope, name, "A scale set that is not wanted stays: {why}"),
+        None => {
+            tracing::info!(%pool, %scope, name, "Whether a scale set that is not wanted stays is not known: {why}")
+        }
+    }
 }
 
 /// Deletes a set that nobody listens to now, if no job waits for its runners or runs on them.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::github::GitHubError;
 use crate::github::Message;
 use crate::github::ScaleSets;
 use crate::github::Session;
@@ -15,6 +16,7 @@ use crate::github::SetError;
 use crate::github::SetNews;
 use crate::github::SetSpec;
 use crate::model::CredentialName;
+use crate::model::GroupName;
 use crate::model::Job;
 use crate::model::JobId;
 use crate::model::Scope;
@@ -50,6 +52,8 @@ pub(super) struct State {
     pub(super) repeats: bool,
     /// Calls of this kind never return.
     pub(super) hangs: Option<&'static str>,
+    /// The answer to the next set that is made is lost.
+    pub(super) loses_made: bool,
     /// The labels that are never taken.
     pub(super) refuses: Vec<String>,
 }
@@ -141,8 +145,22 @@ impl ScaleSets for Fake {
                 id
             }
         };
+        if std::mem::take(&mut state.loses_made) {
+            return Err(GitHubError::Failed { call: "x".into(), status: 502 }.into());
+        }
         let refused_labels = spec.labels.iter().filter(|l| state.refuses.contains(l)).cloned().collect();
         Ok(Set { id, refused_labels })
+    }
+
+    async fn find_set(
+        &self,
+        _: &CredentialName,
+        scope: &Scope,
+        name: &str,
+        _: Option<&GroupName>,
+    ) -> Result<Option<SetId>, SetError> {
+        self.call("find", name).await?;
+        Ok(self.state().sets.get(&(scope.clone(), name.to_owned())).copied())
     }
 
     async fn delete_set(&self, _: &CredentialName, _: &Scope, set: SetId) -> Result<(), SetError> {

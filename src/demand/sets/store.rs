@@ -1,5 +1,5 @@
-//! What is kept of scale sets across restarts, `sets.toml` in the state directory: which sessions are ours to close, and
-//! how far their messages were handled. It may be lost: then GitHub gives up old sessions by itself, after minutes.
+//! What is kept of scale sets across restarts, `sets.toml` in the state directory: which sets and sessions are ours to
+//! end, and how far their messages were handled. It may be lost: then GitHub gives up old sessions by itself, after minutes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,8 @@ const FILE: &str = "sets.toml";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) identity: Identity,
-    pub(super) set: SetId,
+    /// Its number; none where its making was begun, and no answer came: then there is one, or not.
+    pub(super) set: Option<SetId>,
     /// A session of ours that may be open.
     pub(super) session: Option<String>,
     /// The last message that was handled.
@@ -53,7 +54,8 @@ struct Entry {
     name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     group: Option<String>,
-    id: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<String>,
     #[serde(default)]
@@ -122,7 +124,7 @@ impl Entry {
             credentials: kept.identity.credentials.to_string(),
             name: kept.identity.name.clone(),
             group: kept.identity.group.as_ref().map(ToString::to_string),
-            id: kept.set.0,
+            id: kept.set.map(|set| set.0),
             session: kept.session.clone(),
             last_message: kept.cursor,
         }
@@ -135,7 +137,8 @@ impl Entry {
             name: self.name,
             group: self.group.map(GroupName::new),
         };
-        Some((key, Kept { identity, set: SetId(self.id), session: self.session, cursor: self.last_message }))
+        let set = self.id.map(SetId);
+        Some((key, Kept { identity, set, session: self.session, cursor: self.last_message }))
     }
 }
 
@@ -153,7 +156,7 @@ mod tests {
             name: "GPU \"big\"".into(),
             group: group.map(GroupName::new),
         };
-        Kept { identity, set: SetId(7), session: Some("s-1".into()), cursor: 100_000_171 }
+        Kept { identity, set: Some(SetId(7)), session: Some("s-1".into()), cursor: 100_000_171 }
     }
 
     #[test]
@@ -169,6 +172,9 @@ mod tests {
         assert_eq!(again.get(&key("a")), Some(kept(None)));
         assert_eq!(again.get(&key("b")), Some(Kept { session: None, ..kept(Some("ci")) }));
         assert_eq!(again.keys().len(), 2);
+        let unanswered = Kept { set: None, session: None, ..kept(None) };
+        store.set(&key("a"), Some(unanswered.clone()));
+        assert_eq!(Store::open(Some(&deeper)).get(&key("a")), Some(unanswered));
     }
 
     #[test]

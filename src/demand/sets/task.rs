@@ -38,7 +38,7 @@ pub(super) struct Task<G> {
     pub(super) desk: Arc<Desk<G>>,
     pub(super) key: Key,
     pub(super) target: Target,
-    /// What outlasts a restart; none before the set is found or made.
+    /// What outlasts a restart; none before the set is asked for.
     pub(super) kept: Option<Kept>,
     pub(super) session: Option<Session>,
     refused_labels: Vec<String>,
@@ -122,13 +122,17 @@ impl<G: ScaleSets> Task<G> {
     /// Finds or makes the set.
     async fn ensure(&mut self) -> Result<Stage, SetError> {
         let (desk, spec) = (self.desk.clone(), self.target.spec());
+        // Noted first: where no answer comes, or we end before it, a set may stand that nobody else would know of.
+        if self.kept.is_none() {
+            self.kept = Some(self.nameless());
+            self.keep();
+        }
         let ensure = desk.github.ensure_set(&self.target.identity.credentials, &self.key.scope, &spec);
         let Some(set) = finish(&desk.cancel, ensure).await else { return Ok(Stage::Set) };
         let set = set?;
-        if self.kept.as_ref().is_none_or(|kept| kept.set != set.id) {
+        if self.kept.as_ref().is_none_or(|kept| kept.set != Some(set.id)) {
             self.forget();
-            let identity = self.target.identity.clone();
-            self.kept = Some(Kept { identity, set: set.id, session: None, cursor: 0 });
+            self.kept = Some(Kept { set: Some(set.id), ..self.nameless() });
             self.keep();
         }
         self.refused_labels = set.refused_labels;
@@ -300,7 +304,12 @@ impl<G: ScaleSets> Task<G> {
     }
 
     pub(super) fn set(&self) -> Option<SetId> {
-        self.kept.as_ref().map(|kept| kept.set)
+        self.kept.as_ref().and_then(|kept| kept.set)
+    }
+
+    /// What is kept of a set before its number is known.
+    fn nameless(&self) -> Kept {
+        Kept { identity: self.target.identity.clone(), set: None, session: None, cursor: 0 }
     }
 
     pub(super) fn keep(&self) {

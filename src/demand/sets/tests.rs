@@ -577,6 +577,31 @@ async fn what_left_the_file_while_nobody_looked_is_cleared_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_set_whose_making_was_never_answered_goes_with_its_pool() {
+    for (crashes, replaced) in [(false, false), (true, false), (false, true)] {
+        let (github, dir) = (Arc::new(Fake::default()), dir());
+        github.state().loses_made = true;
+        let mut bench = start(github.clone(), dir.path(), one(3));
+        settle().await;
+        assert_eq!((github.calls("ensure"), github.state().sets.len()), (1, 1));
+        if crashes {
+            bench.run.abort();
+            bench = start(github.clone(), dir.path(), Wanted::default());
+            settle().await;
+        }
+        let mut other = want(&[("orgs/acme", 3)]);
+        other.set = Some("GPU".into());
+        let next = if replaced { wanted(&[("build", other)]) } else { Wanted::default() };
+        bench.wanted.send_replace(Arc::new(next));
+        minutes(1).await;
+        let names: Vec<String> = github.state().sets.keys().map(|(_, name)| name.clone()).collect();
+        assert_eq!(names, if replaced { vec!["GPU"] } else { vec![] }, "crashes {crashes}");
+        bench.stop().await;
+        assert_eq!(github.state().sessions.len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn labels_are_mended_in_place_and_those_refused_are_told() {
     let (github, dir) = (Arc::new(Fake::default()), dir());
     let bench = start(github.clone(), dir.path(), one(3));

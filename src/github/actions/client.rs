@@ -8,6 +8,7 @@ use super::super::Set;
 use super::super::SetError;
 use super::super::SetSpec;
 use crate::model::CredentialName;
+use crate::model::GroupName;
 use crate::model::Job;
 use crate::model::JobId;
 use crate::model::Scope;
@@ -21,6 +22,16 @@ impl ScaleSets for Client {
         spec: &SetSpec,
     ) -> Result<Set, SetError> {
         self.credential(credentials)?.ensure_set(scope, spec).await
+    }
+
+    async fn find_set(
+        &self,
+        credentials: &CredentialName,
+        scope: &Scope,
+        name: &str,
+        group: Option<&GroupName>,
+    ) -> Result<Option<SetId>, SetError> {
+        self.credential(credentials)?.find_set(scope, name, group).await
     }
 
     async fn delete_set(

@@ -25,7 +25,7 @@ impl Credential {
     /// Finds the set or makes it, and mends its labels.
     pub(super) async fn ensure_set(&self, scope: &Scope, spec: &SetSpec) -> Result<Set, SetError> {
         let group = self.set_group(scope, spec.group.as_ref()).await?;
-        if let Some(found) = self.find_set(scope, spec, group).await? {
+        if let Some(found) = self.set_named(scope, &spec.name, group).await? {
             return self.relabel(scope, spec, found).await;
         }
         match self.create_set(scope, spec, group).await {
@@ -36,11 +36,25 @@ impl Credential {
             }
             // Somebody else made it in the meantime, or an answer to an earlier attempt was lost.
             Err(error @ SetError::GitHub(GitHubError::Refused { .. })) => {
-                match self.find_set(scope, spec, group).await? {
+                match self.set_named(scope, &spec.name, group).await? {
                     Some(found) => self.relabel(scope, spec, found).await,
                     None => Err(error),
                 }
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks for a set by its name. A group that is not there has none.
+    pub(super) async fn find_set(
+        &self,
+        scope: &Scope,
+        name: &str,
+        group: Option<&GroupName>,
+    ) -> Result<Option<SetId>, SetError> {
+        match self.set_group(scope, group).await {
+            Ok(group) => Ok(self.set_named(scope, name, group).await?.map(|found| found.id)),
+            Err(SetError::GitHub(GitHubError::NotFound { .. })) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -63,11 +77,11 @@ impl Credential {
         Ok(found.ok_or_else(missing)?)
     }
 
-    async fn find_set(&self, scope: &Scope, spec: &SetSpec, group: i64) -> Result<Option<WireSet>, SetError> {
+    async fn set_named(&self, scope: &Scope, name: &str, group: i64) -> Result<Option<WireSet>, SetError> {
         let ask = Ask::new(
             Method::GET,
-            format!("{SETS}?runnerGroupId={group}&name={}", encode(&spec.name)),
-            format!("find scale set {:?} of {scope}", spec.name),
+            format!("{SETS}?runnerGroupId={group}&name={}", encode(name)),
+            format!("find scale set {name:?} of {scope}"),
             Missing::Else,
         );
         let answer = self.ask(scope, &ask).await?;
