@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Starts the service: checks the file, enables and starts the unit, waits for its first complete look, shows the fleet, and
-# asks the doctor (after the start, since the unit's credentials can be read only while it runs).
+# Starts the service: checks the file, enables and starts the unit, waits until the fleet stands, shows it, and asks
+# the doctor (after the start, since the unit's credentials can be read only while it runs).
 #
 #   ghrunner-start [--resume] [--timeout SECONDS]
 #
 #   --resume            serve pools again that were drained, such as by ghrunner-stop
-#   --timeout SECONDS   how long to wait for the first complete look (300)
+#   --timeout SECONDS   how long to wait for that (300)
 #
 # Exit codes: 0 it runs and the doctor is content, 1 the file is not good (nothing was started) or the doctor found
-# failures, 2 it could not be started, 3 it runs and has not had its first complete look yet.
+# failures, 2 it could not be started, 3 it runs and its fleet does not stand yet.
 set -euo pipefail
 # shellcheck source=scripts/operator.sh
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/operator.sh"
@@ -39,7 +39,7 @@ failed_to_start() {
     give_up "$FAILED" "$UNIT did not start; \`journalctl -u $UNIT\` has all of it"
 }
 
-# Until the unit is active, which it is after its first complete look; shows its status line as it changes.
+# Until the unit is active, which it is once the fleet stands; shows its status line as it changes.
 wait_for_unit() {
     local deadline=$((SECONDS + TIMEOUT)) line last=
     until unit_is active; do
@@ -50,7 +50,7 @@ wait_for_unit() {
         [[ -z $line || $line == "$last" ]] || say "   $line"
         last=$line
         if ((SECONDS >= deadline)); then
-            say "$ME: no complete look within ${TIMEOUT}s, and the service goes on: $line"
+            say "$ME: the fleet does not stand after ${TIMEOUT}s, and the service goes on: $line"
             exit 3
         fi
         sleep 0.5

@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub started: Time,
     /// Whether a first complete look was had: the engine answered, and every scope was listed or refused.
     pub ready: bool,
+    /// Whether the fleet was once as declared since the start, or as near to it as it can be for now.
+    pub settled: bool,
     /// Organization or repository mode.
     pub mode: Mode,
     /// How many passes have ended.
@@ -76,6 +78,7 @@ impl Snapshot {
             instance: instance.to_string(),
             started,
             ready: false,
+            settled: false,
             mode,
             passes: 0,
             as_of: started,

@@ -45,6 +45,13 @@ pub(super) fn runners(policy: &Policy, world: &World, now: Time) -> Vec<RunnerSt
         .collect()
 }
 
+/// Whether all is as declared, or nothing can be done about it for now: what is lacking is held back, and says why.
+pub(super) fn is_settled(plan: &Plan, under_way: bool) -> bool {
+    let comes_up = |phase: &Phase| matches!(phase, Phase::Creating | Phase::Starting);
+    let coming = plan.report.pools.iter().flat_map(|pool| &pool.phases).any(|(phase, _)| comes_up(phase));
+    plan.actions.is_empty() && !under_way && !coming
+}
+
 /// One line before the first complete look: what is waited for.
 pub(super) fn waiting(world: &World) -> String {
     if let Some(error) = &world.engine.error {
@@ -107,5 +114,38 @@ fn word(phase: Phase) -> &'static str {
         Phase::Failed => "failed to start",
         Phase::Lost => "lost",
         Phase::Stray => "unknown to GitHub",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Action;
+    use crate::model::PoolName;
+    use crate::model::PoolReport;
+
+    fn plan(phases: &[Phase], actions: Vec<Action>) -> Plan {
+        let report = PoolReport {
+            pool: PoolName::parse("build").unwrap(),
+            target: 2,
+            places: Vec::new(),
+            why: String::new(),
+            phases: phases.iter().map(|phase| (*phase, 1)).collect(),
+            held: Vec::new(),
+        };
+        let mut plan = Plan { actions, ..Plan::default() };
+        plan.report.pools.push(report);
+        plan
+    }
+
+    #[test]
+    fn a_fleet_is_settled_when_nothing_comes_up_and_nothing_is_to_be_done() {
+        assert!(is_settled(&plan(&[Phase::Idle, Phase::Busy, Phase::Draining], vec![]), false));
+        assert!(is_settled(&plan(&[], vec![]), false), "what is held back is not waited for");
+        assert!(!is_settled(&plan(&[Phase::Idle], vec![]), true));
+        assert!(!is_settled(&plan(&[Phase::Idle, Phase::Starting], vec![]), false));
+        assert!(!is_settled(&plan(&[Phase::Creating], vec![]), false));
+        let pull = Action::Pull { image: "x".to_owned() };
+        assert!(!is_settled(&plan(&[Phase::Idle], vec![pull]), false));
     }
 }

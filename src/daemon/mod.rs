@@ -218,19 +218,19 @@ fn greet(path: &Path, loaded: &Loaded) {
     }
 }
 
-/// Tells the service manager of each finished pass: readiness once, a line, and that the loop lives. Until it is ready
-/// each pass asks for more time, since an engine may take its time after boot and nothing is gained by a restart.
+/// Tells the service manager of each finished pass: readiness once, when the fleet stands, a line, and that the loop
+/// lives. Until then each pass asks for more time, since an engine may take its time after boot and nothing is gained by a restart.
 async fn mirror(notifier: Notifier, mut snapshots: watch::Receiver<Arc<Snapshot>>) {
     let mut ready = false;
     notifier.starting(&snapshots.borrow().status, PASS_WITHIN);
     while snapshots.changed().await.is_ok() {
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
-        match (snapshot.ready, ready) {
+        match (snapshot.settled, ready) {
             (false, _) => notifier.starting(&snapshot.status, PASS_WITHIN),
             (true, false) => notifier.ready(&snapshot.status),
             (true, true) => notifier.status(&snapshot.status),
         }
-        ready |= snapshot.ready;
+        ready |= snapshot.settled;
         notifier.watchdog();
     }
 }
@@ -240,8 +240,8 @@ async fn obey(mut signals: Signals, notifier: Notifier, facade: Facade, stop: Ca
     loop {
         match signals.next().await {
             Signal::Reload => {
-                // `READY=1` ends a start as well as a reload, and a start ends with the first complete look only.
-                let started = facade.snapshot().ready;
+                // `READY=1` ends a start as well as a reload, and a start ends with a fleet that stands only.
+                let started = facade.snapshot().settled;
                 if started {
                     notifier.reloading();
                 }

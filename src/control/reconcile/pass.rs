@@ -39,6 +39,8 @@ const LIVELY: Duration = Duration::from_secs(2);
 const ECHOING: Duration = Duration::from_millis(300);
 /// How often a runner group's access list is read again in repository mode.
 const ACCESS_FRESH: Duration = Duration::from_secs(300);
+/// How long the start goes on after the first complete look: jobs may come without end, and an image may take long.
+const SETTLES_WITHIN: Duration = Duration::from_secs(60);
 /// How often old logs are looked for.
 const LOGS_EVERY: Duration = Duration::from_secs(3600);
 
@@ -57,7 +59,13 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         for action in &plan.actions {
             self.begin(action.clone(), now);
         }
-        self.ready |= world.engine.error.is_none() && self.memory.listings.complete();
+        if self.looked.is_none() && world.engine.error.is_none() && self.memory.listings.complete() {
+            self.looked = Some(now);
+        }
+        self.settled |= self.looked.is_some_and(|since| {
+            let under_way = !self.memory.book.in_flight.is_empty();
+            status::is_settled(&plan, under_way) || now.since(since) > SETTLES_WITHIN
+        });
         let took = begun.elapsed();
         self.next = Instant::now() + self.rest(&world, &plan, now);
         self.resting_until = Instant::now() + (took * PASS_SHARE).min(LONGEST_REST);
@@ -209,14 +217,15 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: self.ports.instance.to_string(),
             started: self.started,
-            ready: self.ready,
+            ready: self.looked.is_some(),
+            settled: self.settled,
             mode: self.memory.mode,
             passes: self.passes,
             as_of: now,
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            status: match self.ready {
-                true => status::line(&self.config, world, &plan),
-                false => status::waiting(world),
+            status: match self.looked {
+                Some(_) => status::line(&self.config, world, &plan),
+                None => status::waiting(world),
             },
             config: self.config.clone(),
             state_dir: self.state.place(),
