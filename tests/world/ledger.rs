@@ -9,6 +9,7 @@ use ghrunner::model::Repo;
 use ghrunner::model::Scope;
 use tokio::time::Instant;
 
+use super::draw;
 use super::rules;
 use super::state::Held;
 use super::state::State;
@@ -78,11 +79,14 @@ impl State {
             let own = sets.clone().filter(|set| matches!(&set.scope, Scope::Repository(repo) if repo.is(of)));
             own.filter_map(|set| set.stuck).max().unwrap_or(0)
         };
-        let counts = self.admitted.iter().map(|repo| {
-            let jobs = number(open.iter().filter(|of| of.is(repo)).count());
-            (Some(repo.clone()), jobs.max(stuck(repo)))
+        let repos = draw::REPOS.iter().chain(&draw::OWN_REPOS);
+        let counts = repos.map(|repo| {
+            let repo: Repo = repo.parse().expect("a repository");
+            let jobs = number(open.iter().filter(|of| of.is(&repo)).count());
+            let most = jobs.max(stuck(&repo));
+            (Some(repo), most)
         });
-        let counts: Vec<_> = counts.chain([(None, self.count_all(label, open))]).collect();
+        let counts: Vec<_> = counts.chain([(None, self.count_all(label, open.clone()))]).collect();
         for (repo, count) in counts {
             self.ledger.open.entry((label.to_owned(), repo)).or_default().push((Instant::now(), count));
         }
