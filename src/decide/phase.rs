@@ -8,6 +8,7 @@ use super::Policy;
 use crate::model::Book;
 use crate::model::Container;
 use crate::model::ContainerState;
+use crate::model::DemandView;
 use crate::model::Job;
 use crate::model::JobId;
 use crate::model::JobState;
@@ -28,7 +29,7 @@ const LISTING_SLACK: Duration = Duration::from_secs(10);
 /// How long a runner that was online may be offline: networks come back, a listener that hangs does not.
 const OFFLINE_HOLDS: Duration = Duration::from_secs(300);
 
-/// How long a runner that ended in a job is remembered: every source of demand has been asked anew by then.
+/// How long a runner that ended in a job is remembered: by then a source of demand that can be asked has been asked anew.
 const WORKED_HOLDS: Duration = Duration::from_secs(600);
 
 /// More than GitHub takes to miss a runner that was lost in a job, which is minutes.
@@ -135,13 +136,21 @@ fn is_over(job: &Job, gone: &BTreeMap<RunnerName, Time>, now: Time) -> bool {
     told_by_set && gone.get(runner).is_some_and(|since| now.since(*since) > MISSED_BY_NOW)
 }
 
+/// Whether a job that is believed to wait may be the one that the runner had.
+fn may_be_of(worked: &Worked, demand: &DemandView) -> bool {
+    let waited = |job: &&Job| job.state == JobState::Queued && job.queued <= worked.began;
+    let heard = |job: &Job| demand.repos.get(&job.repo).and_then(|view| view.as_of).unwrap_or(job.queued);
+    !worked.told && demand.jobs.iter().filter(waited).any(|job| heard(job) < worked.began)
+}
+
 /// Remembers runners that had a job and ended, for a while, and which of those that stand GitHub has told of.
-fn remember_worked(book: &mut Book, runners: &[Runner], now: Time) {
+fn remember_worked(world: &mut World, now: Time) {
+    let World { book, runners, demand, .. } = world;
     let standing: HashSet<&RunnerName> = runners.iter().map(|runner| &runner.name).collect();
     book.told_of.retain(|name| standing.contains(name));
     book.told_of.extend(book.claimed.iter().cloned());
-    book.worked.retain(|_, worked| now.since(worked.ended) < WORKED_HOLDS);
-    for runner in runners {
+    book.worked.retain(|_, worked| now.since(worked.ended) < WORKED_HOLDS || may_be_of(worked, demand));
+    for runner in runners.iter() {
         let ended = runner.container.as_ref().is_some_and(|c| matches!(c.state, ContainerState::Exited(_)));
         let Some(began) = book.busy_since.get(&runner.name).copied().filter(|_| ended) else { continue };
         let (pool, scope) = (runner.pool.clone(), runner.scope.clone());
@@ -153,7 +162,7 @@ fn remember_worked(book: &mut Book, runners: &[Runner], now: Time) {
 /// Carries on since when each runner has been idle, busy and offline without a break, remembers those that ended after a
 /// job, and drops jobs that must be over.
 pub fn track(policy: &Policy, world: &mut World, now: Time) {
-    remember_worked(&mut world.book, &world.runners, now);
+    remember_worked(world, now);
     let (mut idle, mut busy, mut offline) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let book = &world.book;
     let note =

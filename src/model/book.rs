@@ -41,8 +41,8 @@ pub struct Book {
     pub offline_since: BTreeMap<RunnerName, Time>,
     /// Since when a runner has been seen busy without a break.
     pub busy_since: BTreeMap<RunnerName, Time>,
-    /// Runners whose container ended after they had a job, within the last ten minutes: what GitHub last told may be of a
-    /// time when their jobs waited.
+    /// Runners whose container ended after they had a job, as long as what GitHub last told may be of a time when their
+    /// jobs waited.
     pub worked: BTreeMap<RunnerName, Worked>,
     /// Runners that GitHub's events have named as having a job, as long as they stand.
     pub told_of: BTreeSet<RunnerName>,
