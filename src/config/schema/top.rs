@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::API;
 use super::Group;
 use super::HTTP;
 use super::Kind;
@@ -41,6 +42,12 @@ pub(crate) static ROOT: Section = Section {
                 Kind::Table(&WEBHOOK),
                 "",
                 "Deliveries of GitHub's webhooks, for pools with `demand = \"webhook\"`.",
+            ),
+            open(
+                "api",
+                Kind::Table(&API),
+                "",
+                "The API over TCP, beside the control socket; it is off unless it is said here.",
             ),
             open(
                 "defaults",
