@@ -74,7 +74,9 @@ fn check_value(name: &str, entry: &Entry, kind: &Kind, path: &str, sink: &mut Si
                 let error = Diagnostic::error(format!("{name}: {why}")).at(entry.at());
                 sink.push(match kind {
                     Kind::Tables(_) => error.help(format!("write each below a line [[{}]]", inner())),
-                    Kind::Secret | Kind::Secrets => error.help("say where the secret is; it does not belong in this file"),
+                    Kind::Secret | Kind::Secrets => {
+                        error.help("say where the secret is; it does not belong in this file")
+                    }
                     _ => error,
                 });
             }
@@ -236,7 +238,8 @@ fn check_secrets(name: &str, entry: &Entry, items: &[Node], path: &str, sink: &m
                 }
             }
             other => {
-                let error = format!("{name}: expected {}, found {}", Kind::Secret.expected(), other.type_name());
+                let error =
+                    format!("{name}: expected {}, found {}", Kind::Secret.expected(), other.type_name());
                 sink.push(
                     Diagnostic::error(error)
                         .at(entry.key)

@@ -137,7 +137,9 @@ impl Settings {
             Err(why) if known.certificate.is_some() => {
                 tracing::error!("The API keeps its last good certificate: {why}");
             }
-            Err(why) => tracing::error!("The API answers nobody over TCP, for want of a good certificate: {why}"),
+            Err(why) => {
+                tracing::error!("The API answers nobody over TCP, for want of a good certificate: {why}")
+            }
         }
     }
 

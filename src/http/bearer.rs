@@ -78,11 +78,14 @@ mod tests {
     #[test]
     fn a_credential_is_recognized_whole_and_by_its_role() {
         let bearers = bearers();
-        let role = |header: &str| bearers.recognize(header.as_bytes()).map(|(name, role)| (name.to_string(), role));
+        let role =
+            |header: &str| bearers.recognize(header.as_bytes()).map(|(name, role)| (name.to_string(), role));
         assert_eq!(role("Bearer looks"), Some(("scripts".to_owned(), Role::Read)));
         assert_eq!(role("bearer  steers "), Some(("ops".to_owned(), Role::Operate)));
         assert_eq!(role("Bearer looks-and-steers"), Some(("same".to_owned(), Role::Operate)));
-        for bad in ["", "Bearer", "Bearer ", "Bearer look", "Bearer lookss", "Basic looks", "looks", "Bearerlooks"] {
+        for bad in
+            ["", "Bearer", "Bearer ", "Bearer look", "Bearer lookss", "Basic looks", "looks", "Bearerlooks"]
+        {
             assert_eq!(role(bad), None, "{bad}");
         }
     }

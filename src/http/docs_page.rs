@@ -52,7 +52,12 @@ fn html(document: &Value) -> String {
     out.push_str("<h2>Shapes</h2>\n");
     for (name, schema) in entries(&document["components"]["schemas"]) {
         let _ = write!(out, "<details id=\"{0}\"><summary><b>{0}</b> ", escaped(name));
-        let _ = write!(out, "<span>{}</span></summary>\n{}</details>\n", text(&schema["description"]), fields(schema));
+        let _ = write!(
+            out,
+            "<span>{}</span></summary>\n{}</details>\n",
+            text(&schema["description"]),
+            fields(schema)
+        );
     }
     out.push_str("</main></body></html>\n");
     out

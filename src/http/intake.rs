@@ -123,13 +123,15 @@ impl Intake {
             lifetime: Some(self.limits.lifetime),
             last: self.limits.head_timeout + self.limits.body_timeout,
         };
-        while let Some((stream, guest)) = self.front.next(&listener, |address| self.desk.trusts(address)).await {
+        while let Some((stream, guest)) =
+            self.front.next(&listener, |address| self.desk.trusts(address)).await
+        {
             let (router, patience, stop) = (router.clone(), patience.clone(), self.stop.clone());
             connections.spawn(async move {
                 let peer = Peer(guest.address);
                 let knows = |extensions: &mut axum::http::Extensions| {
-                extensions.insert(peer);
-            };
+                    extensions.insert(peer);
+                };
                 front::converse(TokioIo::new(stream), router, knows, patience, stop).await;
                 drop(guest);
             });

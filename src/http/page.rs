@@ -62,9 +62,11 @@ where
     let start = match &query.after {
         None => 0,
         Some(after) => {
-            let cursor = after.split_once('~').and_then(|(index, key)| Some((index.parse::<usize>().ok()?, key)));
-            let (index, last) =
-                cursor.ok_or_else(|| bad("after is no place in this list; take it from the Link header".to_owned()))?;
+            let cursor =
+                after.split_once('~').and_then(|(index, key)| Some((index.parse::<usize>().ok()?, key)));
+            let (index, last) = cursor.ok_or_else(|| {
+                bad("after is no place in this list; take it from the Link header".to_owned())
+            })?;
             all.iter().position(|item| key(item) == last).map_or(index, |at| at + 1)
         }
     };

@@ -146,7 +146,9 @@ pub(super) async fn remove_runner(
             job.workflow, job.name, job.repo, job.run
         ),
         (true, None) if kills => {
-            format!("runner {runner} is being stopped, busy or not: the job that it was seen in fails with it")
+            format!(
+                "runner {runner} is being stopped, busy or not: the job that it was seen in fails with it"
+            )
         }
         (true, None) => format!("runner {runner} is being stopped, busy or not; it was seen in no job"),
     };
@@ -171,7 +173,8 @@ pub(super) async fn remove_all_runners(
     Query(RemoveQuery { force }): Query<RemoveQuery>,
 ) -> Answer<dto::Done> {
     let busy = facade.snapshot().runners.iter().filter(|r| r.phase == Phase::Busy).count();
-    let cut = if busy == 0 { String::new() } else { format!("; {busy} of them were seen in a job, which fails") };
+    let cut =
+        if busy == 0 { String::new() } else { format!("; {busy} of them were seen in a job, which fails") };
     match (facade.stop_all(force).await?.len(), force) {
         (0, _) => done("there is no runner".to_owned()),
         (1, true) => done(format!("1 runner is being stopped, busy or not{cut}")),

@@ -76,7 +76,10 @@ pub fn init(format: LogFormat, level: &str) -> Result<(), LoggingError> {
     let filter = filter(level)?;
     let layer = layer(format)?;
     let (filter, handle) = reload::Layer::new(filter);
-    tracing_subscriber::registry().with(layer.with_filter(filter)).try_init().map_err(|_| LoggingError::Twice)?;
+    tracing_subscriber::registry()
+        .with(layer.with_filter(filter))
+        .try_init()
+        .map_err(|_| LoggingError::Twice)?;
     // A process has one log, and so one filter.
     let _ = FILTER.set(handle);
     Ok(())

@@ -110,7 +110,16 @@ fn who_may_steer_is_let_through_everywhere() {
         assert_eq!(answer.status, expected, "{}: {}", operation.line(), answer.body);
     }
     let asked = api.asked.lock().unwrap().clone();
-    for word in ["drain build true", "drain build false", "boost build 1", "lower build", "drain all", "stop ", "mode ", "reload"] {
+    for word in [
+        "drain build true",
+        "drain build false",
+        "boost build 1",
+        "lower build",
+        "drain all",
+        "stop ",
+        "mode ",
+        "reload",
+    ] {
         assert!(asked.iter().any(|asked| asked.starts_with(word)), "{word}: {asked:?}");
     }
 }

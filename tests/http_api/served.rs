@@ -172,7 +172,12 @@ fn whatever_goes_wrong_is_a_problem() {
         ("PUT /api/v1/log-level", r#"{"level":"info","for":"soon"}"#, 422, "bad_body"),
     ] {
         let answer = api.ask(line, &[bearer(OPERATE)], body);
-        assert_eq!((answer.status, answer.problem().code.as_str()), (status, code), "{line} {body}: {}", answer.body);
+        assert_eq!(
+            (answer.status, answer.problem().code.as_str()),
+            (status, code),
+            "{line} {body}: {}",
+            answer.body
+        );
     }
     let large = api.ask("POST /api/v1/mode", &[bearer(OPERATE)], &" ".repeat(17 * 1024));
     assert_eq!((large.status, large.problem().code.as_str()), (413, "too_large"));
@@ -254,8 +259,15 @@ fn a_forced_removal_names_the_job_that_it_cuts_off() {
     let gently = remove("");
     assert_eq!((gently["kills"].as_bool(), gently["job"].is_null()), (Some(false), true), "{gently}");
     let forced = remove("?force=true");
-    assert_eq!((forced["kills"].as_bool(), forced["job"]["id"].as_u64()), (Some(true), Some(456)), "{forced}");
-    assert!(forced["done"].as_str().unwrap().contains("job CI / test of acme/app (run 123) fails"), "{forced}");
+    assert_eq!(
+        (forced["kills"].as_bool(), forced["job"]["id"].as_u64()),
+        (Some(true), Some(456)),
+        "{forced}"
+    );
+    assert!(
+        forced["done"].as_str().unwrap().contains("job CI / test of acme/app (run 123) fails"),
+        "{forced}"
+    );
     assert_eq!(*api.asked.lock().unwrap(), [format!("stop {name} false"), format!("stop {name} true")]);
 }
 
@@ -284,7 +296,8 @@ async fn over_tls(address: SocketAddr) -> Option<String> {
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.ok()?;
-    let request = format!("GET /api/v1/plan HTTP/1.1\r\nhost: x\r\n{}\r\nconnection: close\r\n\r\n", bearer(READ));
+    let request =
+        format!("GET /api/v1/plan HTTP/1.1\r\nhost: x\r\n{}\r\nconnection: close\r\n\r\n", bearer(READ));
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).await.ok()?;

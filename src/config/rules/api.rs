@@ -19,7 +19,9 @@ pub(super) fn check(draft: &Draft<'_>, sink: &mut Sink) {
                     "a secret in an environment variable shows in /proc and to every child process",
                 )
                 .at(*at)
-                .help("use { credential = \"NAME\" } with LoadCredential=NAME:/path in a drop-in of the unit"),
+                .help(
+                    "use { credential = \"NAME\" } with LoadCredential=NAME:/path in a drop-in of the unit",
+                ),
             );
         }
     }

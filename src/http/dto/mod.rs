@@ -7,8 +7,8 @@ mod jobs;
 mod level;
 mod plan;
 mod probes;
-mod steering;
 mod status;
+mod steering;
 mod time;
 
 pub use fleet::Boosted;

@@ -17,7 +17,9 @@ pub(crate) static LISTEN: Syntax =
 pub(crate) static ADDRESS: Syntax = Syntax {
     what: "an address with a port such as \"127.0.0.1:9184\"",
     check: |text| {
-        require(text != PASSED, || format!("{text:?} is no address with a port; write such as \"127.0.0.1:9184\""))?;
+        require(text != PASSED, || {
+            format!("{text:?} is no address with a port; write such as \"127.0.0.1:9184\"")
+        })?;
         listen(text)
     },
 };
@@ -55,7 +57,9 @@ fn origin(text: &str) -> Result<(), String> {
     let fine = !host.is_empty()
         && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b));
     require(fine, || {
-        format!("{text:?} is no origin; write scheme and host in small letters, such as \"https://ops.example\"")
+        format!(
+            "{text:?} is no origin; write scheme and host in small letters, such as \"https://ops.example\""
+        )
     })
 }
 
