@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as the test itself may")]
 
 mod cli_fleet;
+#[path = "http_api/daemon.rs"]
+mod daemon;
+mod rig;
 #[path = "http_api/roles.rs"]
 mod roles;
 #[path = "http_api/served.rs"]
@@ -34,6 +37,12 @@ fn every_operation_has_words_and_an_id_of_its_own() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             assert!(operation["summary"].as_str().is_some_and(|text| text.len() > 5), "{method} {path}");
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                assert!(
+                    response["description"].as_str().is_some_and(|text| !text.is_empty()),
+                    "{path}: {status}"
+                );
+            }
             assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{method} {path}");
         }
     }

@@ -14,10 +14,12 @@ use utoipa::OpenApi;
 use utoipa::openapi;
 use utoipa::openapi::ContentBuilder;
 use utoipa::openapi::Ref;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::ResponseBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::HttpAuthScheme;
 use utoipa::openapi::security::HttpBuilder;
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::security::SecurityScheme;
 
 use super::PROBLEM_JSON;
@@ -42,6 +44,10 @@ const COMMON: [(&str, &str); 6] = [
     ("504", "The answer took too long; what was asked for may happen all the same"),
     ("500", "The daemon has a fault, or cannot keep what was asked for"),
 ];
+
+/// What further answers mean, where the operation itself does not say.
+const MEANINGS: [(&str, &str); 3] =
+    [("200", "As asked for"), ("404", "There is none of that name"), ("502", "The engine did not answer")];
 
 /// The same, of operations that want a credential.
 const GUARDED: [(&str, &str); 2] =
@@ -101,6 +107,19 @@ fn complete(operation: &mut Operation, guarded: bool) {
         let response = ResponseBuilder::new().description(*meaning).content(PROBLEM_JSON, content).build();
         operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| response.into());
     }
+    // The description is not optional in OpenAPI.
+    for (status, response) in &mut operation.responses.responses {
+        let known = COMMON.iter().chain(&WITH_BODY).chain(&MEANINGS);
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+            && let Some((_, meaning)) = known.into_iter().find(|(known, _)| known == status)
+        {
+            (*meaning).clone_into(&mut response.description);
+        }
+    }
+    if !guarded {
+        operation.security = Some(vec![SecurityRequirement::default()]);
+    }
 }
 
 /// The document, as it is served and kept beside the manual.
@@ -115,14 +134,14 @@ pub(super) fn routes() -> Router<Facade> {
 }
 
 /// This description.
-#[utoipa::path(get, path = "/openapi.json", tag = "description", security(()),
+#[utoipa::path(get, path = "/openapi.json", tag = "description",
     responses((status = 200, body = Object, content_type = "application/json")))]
 pub(super) async fn openapi_json() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], document())
 }
 
 /// This description as a page.
-#[utoipa::path(get, path = "/docs", tag = "description", security(()),
+#[utoipa::path(get, path = "/docs", tag = "description",
     responses((status = 200, body = String, content_type = "text/html")))]
 pub(super) async fn docs() -> impl IntoResponse {
     let page = docs_page::page(document());

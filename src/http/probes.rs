@@ -17,13 +17,13 @@ pub(super) fn routes() -> Router<Facade> {
 }
 
 /// The daemon answers.
-#[utoipa::path(get, path = "/health", tag = "probes", security(()), responses((status = 200, body = dto::Health)))]
+#[utoipa::path(get, path = "/health", tag = "probes", responses((status = 200, body = dto::Health)))]
 pub(super) async fn health() -> Json<dto::Health> {
     Json(dto::Health { status: "ok".to_owned() })
 }
 
 /// The daemon has seen engine and GitHub once, and keeps the fleet.
-#[utoipa::path(get, path = "/ready", tag = "probes", security(()), responses(
+#[utoipa::path(get, path = "/ready", tag = "probes", responses(
     (status = 200, body = dto::Ready),
     (status = 503, body = Problem, description = "Not yet; the detail says why", content_type = "application/problem+json")))]
 pub(super) async fn ready(State(facade): State<Facade>) -> Answer<dto::Ready> {

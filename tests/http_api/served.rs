@@ -103,12 +103,7 @@ impl Served {
     }
 
     pub(crate) fn exchange(&self, request: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        Answer::read(&text)
+        exchange(self.address, request)
     }
 
     /// One request with these further header lines.
@@ -135,6 +130,16 @@ impl Drop for Served {
             thread.join().unwrap();
         }
     }
+}
+
+/// Sends one request and reads until the server closes.
+pub(crate) fn exchange(address: SocketAddr, request: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    Answer::read(&text)
 }
 
 pub(crate) fn bearer(credential: &str) -> String {
@@ -285,7 +290,7 @@ fn fixture(name: &str) -> std::path::PathBuf {
 }
 
 /// What the server shows, or none if it breaks off.
-async fn over_tls(address: SocketAddr) -> Option<String> {
+pub(crate) async fn over_tls(address: SocketAddr, credential: &str) -> Option<String> {
     use tokio::io::AsyncReadExt as _;
     use tokio::io::AsyncWriteExt as _;
     let mut roots = RootCertStore::empty();
@@ -297,7 +302,7 @@ async fn over_tls(address: SocketAddr) -> Option<String> {
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.ok()?;
     let request =
-        format!("GET /api/v1/plan HTTP/1.1\r\nhost: x\r\n{}\r\nconnection: close\r\n\r\n", bearer(READ));
+        format!("GET /api/v1/plan HTTP/1.1\r\nhost: x\r\n{}\r\nconnection: close\r\n\r\n", bearer(credential));
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).await.ok()?;
@@ -311,14 +316,14 @@ async fn tls_is_spoken_with_the_certificate_of_the_moment_and_never_left_off() {
     let certificate = Certificate::of_pem(&chain, &key).unwrap();
     let broken = ApiSettings { transport: Transport::Broken, ..settings() };
     let api = Served::with(cli_fleet::snapshot(), broken);
-    assert_eq!(over_tls(api.address).await, None, "without a certificate nobody is answered");
+    assert_eq!(over_tls(api.address, READ).await, None, "without a certificate nobody is answered");
     let mut plain = TcpStream::connect(api.address).unwrap();
     let _ = plain.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n");
     let mut nothing = Vec::new();
     let _ = plain.read_to_end(&mut nothing);
     assert_eq!(nothing, b"", "least of all in the clear");
     api.settings.send_replace(Arc::new(ApiSettings { transport: Transport::Tls(certificate), ..settings() }));
-    let text = over_tls(api.address).await.unwrap();
+    let text = over_tls(api.address, READ).await.unwrap();
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
 }
 
@@ -331,6 +336,6 @@ fn a_certificate_and_a_key_that_do_not_go_together_are_told_in_words() {
     assert!(refused("server-key.pem", "server-key.pem").contains("holds none"));
 }
 
-fn fs_read(name: &str) -> Vec<u8> {
+pub(crate) fn fs_read(name: &str) -> Vec<u8> {
     std::fs::read(fixture(name)).unwrap()
 }

@@ -47,7 +47,7 @@ use utoipa::ToSchema;
 use crate::control;
 use crate::model;
 
-/// The model's mode, as the document of the API has it.
+/// Where the runners of organization pools register.
 #[derive(ToSchema)]
 #[schema(as = Mode, rename_all = "lowercase")]
 #[expect(dead_code, reason = "only its shape is of use")]
