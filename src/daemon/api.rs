@@ -174,7 +174,9 @@ impl Settings {
 fn name(source: &SecretSource) -> String {
     match source {
         SecretSource::Credential(name) | SecretSource::Env(name) => name.clone(),
-        SecretSource::File(path) => path.display().to_string(),
+        SecretSource::File(path) => {
+            path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+        }
     }
 }
 

@@ -182,7 +182,7 @@ impl Steering {
             caller,
             request: head.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
             what: short(&format!("{} {target}", head.method)),
-            body: short(&String::from_utf8_lossy(body)).escape_debug().to_string(),
+            body: short(&String::from_utf8_lossy(body)),
         }
     }
 

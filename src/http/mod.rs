@@ -7,7 +7,7 @@
 //!
 //! Invariants: on the socket nobody but root, the daemon's own user and the socket's group is answered, over TCP nobody
 //! without a credential, and nobody steers whose role is to read; every call that may change something passes one place
-//! ([`access`]), which tells of it; a second daemon never takes a living one's socket; no answer holds a secret, since
+//! (`access`), which tells of it; a second daemon never takes a living one's socket; no answer holds a secret, since
 //! none of the shapes has a place for one; nothing that the network sends is read, kept or told beyond a bound, and nothing
 //! of it is believed without a signature or a credential.
 

@@ -65,7 +65,10 @@ fn a_boost_over_the_network_is_shown_told_and_taken_back() {
     let told = daemon.says("asked: POST /api/v1/pools/build/scale-up (200)");
     assert!(told.contains("the-test") && told.contains("operate"), "{told}");
     assert!(!told.contains(FIRST), "{told}");
-    let shown = || serde_json::from_str::<serde_json::Value>(&ask(address, "GET /api/v1/pools/build", FIRST, "").body).unwrap();
+    let shown = || {
+        serde_json::from_str::<serde_json::Value>(&ask(address, "GET /api/v1/pools/build", FIRST, "").body)
+            .unwrap()
+    };
     eventually(|| shown()["boost"]["count"] == 2).unwrap();
     assert_eq!(ask(address, "POST /api/v1/pools/build/scale-down", FIRST, r#"{"count":1}"#).status, 200);
     eventually(|| shown()["boost"]["count"] == 1).unwrap();

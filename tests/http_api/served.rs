@@ -301,8 +301,10 @@ pub(crate) async fn over_tls(address: SocketAddr, credential: &str) -> Option<St
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.ok()?;
-    let request =
-        format!("GET /api/v1/plan HTTP/1.1\r\nhost: x\r\n{}\r\nconnection: close\r\n\r\n", bearer(credential));
+    let request = format!(
+        "GET /api/v1/plan HTTP/1.1\r\nhost: x\r\n{}\r\nconnection: close\r\n\r\n",
+        bearer(credential)
+    );
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).await.ok()?;
