@@ -81,7 +81,8 @@ fn a_pool_is_boosted_for_a_time() {
         stdout(&output).contains("has 3 more than the file says, within max, until 2023-11-15T00:13:20Z")
     );
     assert_eq!(code(&daemon.ghrunner(&["pools", "boost", "build", "3", "--for", "8d"])), 64);
-    assert_eq!(daemon.asked(), ["boost build 3 7200"]);
+    assert_eq!(code(&daemon.ghrunner(&["pools", "boost", "build", "0"])), 0);
+    assert_eq!(daemon.asked(), ["boost build 3 7200", "lower build None"]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn post(socket: &Path, path: &str, body: &str) -> (u16, String, String) {
 #[test]
 fn what_is_sent_can_be_read_back() {
     let daemon = FakeDaemon::start();
-    let (status, _, body) = get(&daemon.socket, "/v1/status");
+    let (status, _, body) = get(&daemon.socket, "/api/v1/status");
     assert_eq!(status, 200);
     let read: dto::Status = serde_json::from_str(&body).unwrap();
     assert_eq!(read, dto::Status::from(&snapshot()));
@@ -56,10 +56,10 @@ fn what_is_sent_can_be_read_back() {
 fn errors_are_problems() {
     let daemon = FakeDaemon::start();
     for (path, code) in [
-        ("/v1/pools/nope", "no_such_pool"),
-        ("/v1/runners/nope", "no_such_runner"),
-        ("/v2/status", "no_such_path"),
-        ("/v1/nope", "no_such_path"),
+        ("/api/v1/pools/nope", "no_such_pool"),
+        ("/api/v1/runners/nope", "no_such_runner"),
+        ("/v1/status", "no_such_path"),
+        ("/api/v1/nope", "no_such_path"),
     ] {
         let (status, head, body) = get(&daemon.socket, path);
         assert_eq!(status, 404, "{path}");
@@ -67,20 +67,20 @@ fn errors_are_problems() {
         let problem: ghrunner::http::Problem = serde_json::from_str(&body).unwrap();
         assert_eq!(problem.code, code, "{path}");
     }
-    assert_eq!(post(&daemon.socket, "/v1/status", "").0, 405);
-    assert_eq!(get(&daemon.socket, "/v1/runners/x/logs?tail=many").0, 400);
-    assert_eq!(get(&daemon.socket, "/v1/runners/x/logs?tails=5").0, 400);
+    assert_eq!(post(&daemon.socket, "/api/v1/status", "").0, 405);
+    assert_eq!(get(&daemon.socket, "/api/v1/runners/x/logs?tail=many").0, 400);
+    assert_eq!(get(&daemon.socket, "/api/v1/runners/x/logs?tails=5").0, 400);
 }
 
 #[test]
 fn a_body_is_read_strictly_and_only_so_far() {
     let daemon = FakeDaemon::start();
-    assert_eq!(post(&daemon.socket, "/v1/mode", r#"{"mode":"repository","dry_run":true}"#).0, 200);
-    assert_eq!(post(&daemon.socket, "/v1/mode", r#"{"mode":"monarchy"}"#).0, 422);
-    assert_eq!(post(&daemon.socket, "/v1/mode", r#"{"mode":"repository","dryrun":true}"#).0, 422);
-    assert_eq!(post(&daemon.socket, "/v1/mode", "{").0, 400);
+    assert_eq!(post(&daemon.socket, "/api/v1/mode", r#"{"mode":"repository","dry_run":true}"#).0, 200);
+    assert_eq!(post(&daemon.socket, "/api/v1/mode", r#"{"mode":"monarchy"}"#).0, 422);
+    assert_eq!(post(&daemon.socket, "/api/v1/mode", r#"{"mode":"repository","dryrun":true}"#).0, 422);
+    assert_eq!(post(&daemon.socket, "/api/v1/mode", "{").0, 400);
     let large = format!(r#"{{"mode":"repository","x":"{}"}}"#, "y".repeat(20_000));
-    assert_eq!(post(&daemon.socket, "/v1/mode", &large).0, 413);
+    assert_eq!(post(&daemon.socket, "/api/v1/mode", &large).0, 413);
     assert_eq!(daemon.asked(), ["mode Repository dry_run=true"]);
 }
 

@@ -26,6 +26,9 @@ use crate::model::Mode;
 /// The most that an answer may hold: ten thousand runners need about 10 MB.
 const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
 
+/// The most pages of one list: a million items.
+const MAX_PAGES: usize = 1000;
+
 /// How long the daemon may take. It answers from memory; only a plan or a new mode waits for a pass.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -47,73 +50,77 @@ impl Client {
         Self { agent, socket: socket.to_owned() }
     }
 
-    /// `GET /v1/status`.
+    /// `GET /api/v1/status`.
     ///
     /// # Errors
     /// No daemon, not permitted, refused: as for all calls here.
     pub fn status(&self) -> Result<dto::Status, CliError> {
-        self.get("/v1/status")
+        self.get("/api/v1/status")
     }
 
-    /// `GET /v1/plan`.
+    /// `GET /api/v1/plan`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn plan(&self) -> Result<dto::Plan, CliError> {
-        self.get("/v1/plan")
+        self.get("/api/v1/plan")
     }
 
-    /// `GET /v1/pools`.
+    /// `GET /api/v1/pools`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn pools(&self) -> Result<Vec<dto::Pool>, CliError> {
-        self.get("/v1/pools")
+        self.list("/api/v1/pools")
     }
 
-    /// `GET /v1/pools/NAME`.
+    /// `GET /api/v1/pools/NAME`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn pool(&self, name: &str) -> Result<dto::Pool, CliError> {
-        self.get(&format!("/v1/pools/{}", segment(name)))
+        self.get(&format!("/api/v1/pools/{}", segment(name)))
     }
 
-    /// `POST /v1/pools/NAME/drain` or `…/resume`.
+    /// `POST /api/v1/pools/NAME/drain` or `…/resume`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn drain_pool(&self, name: &str, drain: bool) -> Result<dto::Done, CliError> {
         let verb = if drain { "drain" } else { "resume" };
-        self.order(&format!("/v1/pools/{}/{verb}", segment(name)))
+        self.order(&format!("/api/v1/pools/{}/{verb}", segment(name)))
     }
 
-    /// `POST /v1/pools/NAME/boost`.
+    /// `POST /api/v1/pools/NAME/scale-up`; `…/scale-down` for a count of 0.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn boost_pool(&self, name: &str, count: u32, time: Duration) -> Result<dto::Done, CliError> {
-        self.post(
-            &format!("/v1/pools/{}/boost", segment(name)),
-            &dto::Boost { count, seconds: time.as_secs() },
-        )
+        let pool = format!("/api/v1/pools/{}", segment(name));
+        match count {
+            0 => self.order(&format!("{pool}/scale-down")),
+            _ => {
+                let time = humantime::format_duration(time).to_string();
+                self.post(&format!("{pool}/scale-up"), &dto::Boost { count, time })
+            }
+        }
     }
 
-    /// `GET /v1/jobs`.
+    /// `GET /api/v1/jobs`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn jobs(&self) -> Result<Vec<dto::Explanation>, CliError> {
-        self.get("/v1/jobs")
+        self.list("/api/v1/jobs")
     }
 
-    /// `GET /v1/explain`.
+    /// `GET /api/v1/explain`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn explain(&self, question: &Question) -> Result<Vec<dto::Explanation>, CliError> {
         let labels: Vec<String> = question.labels.iter().map(|label| segment(label)).collect();
-        let mut path = format!("/v1/explain?labels={}", labels.join(","));
+        let mut path = format!("/api/v1/explain?labels={}", labels.join(","));
         if let Some(repo) = &question.repo {
             path.push_str(&format!("&repo={}", segment(&repo.to_string())));
         }
@@ -125,47 +132,47 @@ impl Client {
         self.get(&path)
     }
 
-    /// `GET /v1/runners`.
+    /// `GET /api/v1/runners`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn runners(&self) -> Result<Vec<dto::Runner>, CliError> {
-        self.get("/v1/runners")
+        self.list("/api/v1/runners")
     }
 
-    /// `GET /v1/runners/NAME`.
+    /// `GET /api/v1/runners/NAME`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn runner(&self, name: &str) -> Result<dto::Runner, CliError> {
-        self.get(&format!("/v1/runners/{}", segment(name)))
+        self.get(&format!("/api/v1/runners/{}", segment(name)))
     }
 
-    /// `POST /v1/runners/NAME/stop`; without `force` it is the same as a drain.
+    /// `DELETE /api/v1/runners/NAME`; without `force` it is the same as a drain.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn stop_runner(&self, name: &str, force: bool) -> Result<dto::Done, CliError> {
-        self.order(&format!("/v1/runners/{}/stop?force={force}", segment(name)))
+        self.delete(&format!("/api/v1/runners/{}?force={force}", segment(name)))
     }
 
-    /// `POST /v1/stop`; without `force` it is the same as draining each.
+    /// `DELETE /api/v1/runners`; without `force` it is the same as draining each.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn stop_all(&self, force: bool) -> Result<dto::Done, CliError> {
-        self.order(&format!("/v1/stop?force={force}"))
+        self.delete(&format!("/api/v1/runners?force={force}"))
     }
 
-    /// `POST /v1/drain` and `…/resume`.
+    /// `POST /api/v1/drain` and `…/resume`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn drain_all(&self, drain: bool) -> Result<dto::Done, CliError> {
-        self.order(if drain { "/v1/drain" } else { "/v1/resume" })
+        self.order(if drain { "/api/v1/drain" } else { "/api/v1/resume" })
     }
 
-    /// `GET /v1/obstacles`.
+    /// `GET /api/v1/obstacles`.
     ///
     /// # Errors
     /// As [`Client::status`].
@@ -174,39 +181,39 @@ impl Client {
             Mode::Organization => "organization",
             Mode::Repository => "repository",
         };
-        self.get_in(&format!("/v1/obstacles?mode={mode}"), PATIENCE_WITH_GITHUB)
+        self.get_in(&format!("/api/v1/obstacles?mode={mode}"), PATIENCE_WITH_GITHUB)
     }
 
-    /// `GET /v1/ended`.
+    /// `GET /api/v1/ended`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn ended(&self) -> Result<Vec<dto::Ended>, CliError> {
-        self.get("/v1/ended")
+        self.list("/api/v1/ended")
     }
 
-    /// `POST /v1/reload`.
+    /// `POST /api/v1/reload`.
     ///
     /// # Errors
     /// As [`Client::status`]; the file is not good.
     pub fn reload(&self) -> Result<dto::Done, CliError> {
-        self.order("/v1/reload")
+        self.order("/api/v1/reload")
     }
 
-    /// `POST /v1/mode`.
+    /// `POST /api/v1/mode`.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn set_mode(&self, mode: Mode, dry_run: bool) -> Result<dto::Plan, CliError> {
-        self.post("/v1/mode", &dto::SetMode { mode, dry_run })
+        self.post("/api/v1/mode", &dto::SetMode { mode, dry_run })
     }
 
-    /// `GET /v1/runners/NAME/logs`, as it comes.
+    /// `GET /api/v1/runners/NAME/logs`, as it comes.
     ///
     /// # Errors
     /// As [`Client::status`].
     pub fn logs(&self, name: &str, tail: usize, follow: bool) -> Result<impl Read + use<>, CliError> {
-        let path = format!("/v1/runners/{}/logs?tail={tail}&follow={follow}", segment(name));
+        let path = format!("/api/v1/runners/{}/logs?tail={tail}&follow={follow}", segment(name));
         // A runner may be silent for as long as its job likes.
         let request = self.agent.get(uri(&path)).config().timeout_global(None).build();
         let response = request.call().map_err(|e| self.unreached(e))?;
@@ -215,6 +222,22 @@ impl Client {
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
         self.get_in(path, PATIENCE)
+    }
+
+    /// All pages of a list.
+    fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, CliError> {
+        let (mut all, mut path) = (Vec::new(), path.to_owned());
+        for _ in 0..MAX_PAGES {
+            let request = self.agent.get(uri(&path)).config().timeout_global(Some(PATIENCE)).build();
+            let response = request.call().map_err(|e| self.unreached(e))?;
+            let next = next_page(&response);
+            all.append(&mut read(response)?);
+            match next {
+                Some(next) => path = next,
+                None => return Ok(all),
+            }
+        }
+        Err(CliError::Malformed(format!("{path}: the list has no end")))
     }
 
     fn get_in<T: DeserializeOwned>(&self, path: &str, patience: Duration) -> Result<T, CliError> {
@@ -231,6 +254,11 @@ impl Client {
     fn order(&self, path: &str) -> Result<dto::Done, CliError> {
         let request = self.agent.post(uri(path)).config().timeout_global(Some(PATIENCE)).build();
         read(request.send_empty().map_err(|e| self.unreached(e))?)
+    }
+
+    fn delete(&self, path: &str) -> Result<dto::Done, CliError> {
+        let request = self.agent.delete(uri(path)).config().timeout_global(Some(PATIENCE)).build();
+        read(request.call().map_err(|e| self.unreached(e))?)
     }
 
     /// What a failed connection means, and what to do about it.
@@ -252,6 +280,13 @@ impl Client {
 /// Any host does: the connector knows only one place.
 fn uri(path: &str) -> String {
     format!("http://ghrunner{path}")
+}
+
+/// The path of the next page, where there is one (`Link: </path>; rel="next"`).
+fn next_page(response: &Response<Body>) -> Option<String> {
+    let link = response.headers().get("link")?.to_str().ok()?;
+    let (path, rest) = link.strip_prefix('<')?.split_once('>')?;
+    (path.starts_with('/') && rest.contains("rel=\"next\"")).then(|| path.to_owned())
 }
 
 /// A name as one segment of a path (RFC 3986: everything but the unreserved characters is escaped).

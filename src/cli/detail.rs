@@ -47,10 +47,20 @@ pub(super) fn pool(p: &dto::Pool, printer: &Printer) -> String {
             ("docker", or_dash(p.docker.as_deref()).to_owned()),
             ("size", format!("min {}, max {}, min_idle {}", p.min, p.max, p.min_idle)),
             ("target", format!("{} ({})", p.target, p.why)),
+            ("boost", boost(p)),
             ("runners", phases(&p.phases)),
             ("held back", if held.is_empty() { "-".to_owned() } else { held.join("\n") }),
         ],
         printer,
+    )
+}
+
+/// What the operator wants beyond the file.
+fn boost(p: &dto::Pool) -> String {
+    let boosted = p.boost.as_ref();
+    boosted.map_or_else(
+        || "-".to_owned(),
+        |b| format!("{} more than the file says, until {}", b.count, b.until.0),
     )
 }
 

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::ApiSettings;
 use super::Config;
 use super::EngineSettings;
 use super::HostSettings;
@@ -22,7 +23,8 @@ use crate::model::Scaling;
 
 /// What a change of these needs a restart for: the first two are part of what tells this installation's runners from all
 /// others, and a listener that is swapped would lose the deliveries that come meanwhile.
-const RESTART: [&str; 4] = ["engine.endpoint", "host.name", "http.listen", "http.connections"];
+const RESTART: [&str; 6] =
+    ["engine.endpoint", "host.name", "http.listen", "http.connections", "api.listen", "api.connections"];
 
 /// What changed. Its text is one line for the journal.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -64,6 +66,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
         engine(&old.engine, &new.engine),
         host(&old.host, &new.host),
         optional(&old.http, &new.http, "http.listen", http),
+        optional(&old.api, &new.api, "api.listen", api),
         optional(&old.webhook, &new.webhook, "webhook.secret", webhook),
     ]
     .concat();
@@ -133,6 +136,17 @@ fn http(old: &HttpSettings, new: &HttpSettings) -> Vec<&'static str> {
         listen => "http.listen",
         trusted_proxies => "http.trusted_proxies",
         connections => "http.connections",
+    })
+}
+
+fn api(old: &ApiSettings, new: &ApiSettings) -> Vec<&'static str> {
+    changed!(old, new, ApiSettings {
+        listen => "api.listen",
+        tls => "api.tls",
+        read => "api.read",
+        operate => "api.operate",
+        cors_origins => "api.cors_origins",
+        connections => "api.connections",
     })
 }
 

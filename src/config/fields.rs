@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use super::schema::API;
 use super::schema::CREDENTIALS;
 use super::schema::Default;
 use super::schema::ENGINE;
@@ -33,6 +34,8 @@ pub(crate) static ENGINE_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&
 pub(crate) static HOST_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&HOST));
 /// What `[http]` falls back on.
 pub(crate) static HTTP_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&HTTP));
+/// What `[api]` falls back on.
+pub(crate) static API_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&API));
 /// What `[webhook]` falls back on.
 pub(crate) static WEBHOOK_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&WEBHOOK));
 /// What `host.reserve` falls back on.
@@ -173,6 +176,16 @@ impl<'a> Fields<'a> {
         self.entry(key)?.table()
     }
 
+    /// The tables of a list as they are, each with its place.
+    pub(crate) fn tables_of(&self, key: &str) -> Vec<(Origin, &'a Table)> {
+        let Some(Value::Array(items)) = self.value(key) else { return Vec::new() };
+        let tables = items.iter().filter_map(|item| match &item.value {
+            Value::Table(own) => Some((item.at, own)),
+            _ => None,
+        });
+        tables.collect()
+    }
+
     /// The tables of a list, over the defaults that they fall back on.
     pub(crate) fn tables(&self, key: &str, built_in: &'a Table) -> Vec<Fields<'a>> {
         let Some(Value::Array(items)) = self.value(key) else { return Vec::new() };
@@ -207,7 +220,7 @@ mod tests {
     #[test]
     fn every_built_in_default_is_toml_and_fits_its_own_key() {
         for section in
-            [&CREDENTIALS, &ENGINE, &HOST, &HTTP, &WEBHOOK, &RESERVE, &POOL, &SCHEDULE, &PRIORITY_RULE]
+            [&CREDENTIALS, &ENGINE, &HOST, &HTTP, &WEBHOOK, &API, &RESERVE, &POOL, &SCHEDULE, &PRIORITY_RULE]
         {
             let values = section.keys().filter(|key| matches!(key.default, Default::Value(_))).count();
             let table = built_in(section);

@@ -11,6 +11,9 @@ const TOKENS: [&str; 6] = ["github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"
 /// Keys whose value is hidden if it is a plain text.
 const SECRET_KEYS: [&str; 6] = ["token", "secret", "password", "passwd", "private_key", "api_key"];
 
+/// Keys whose value is a list of places of secrets: a plain text in it is hidden.
+const SECRET_LISTS: [&str; 2] = ["read", "operate"];
+
 /// The text with tokens, private keys, passwords in URLs and values of secret-sounding keys starred out.
 pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     let mut spans = Vec::new();
@@ -81,6 +84,12 @@ fn secret_values(text: &str, spans: &mut Spans) {
             let key = before.trim_end().rsplit(['{', ',', ' ', '\t', '.']).next().unwrap_or_default();
             let value = after.get(1..).unwrap_or_default();
             let blank = value.len() - value.trim_start().len();
+            let listed = SECRET_LISTS.contains(&key);
+            let opening = value.trim_start_matches([' ', '\t', '[']);
+            if listed && opening.starts_with(['"', '\'']) {
+                let blank = value.len() - opening.len();
+                spans.push((offset + sign + 2 + blank, offset + line.trim_end().len()));
+            }
             if sounds_secret(key) && value.trim_start().starts_with(['"', '\'']) {
                 spans.push((offset + sign + 2 + blank, offset + line.trim_end().len()));
             }
@@ -101,6 +110,8 @@ mod tests {
             ("proxy = \"http://me:pw@host:1/\"", "proxy = \"http://*****@host:1/\""),
             ("a = { MY_PASSWORD = 'x' }", "a = { MY_PASSWORD = '****"),
             ("token = { credential = \"github-token\" }", "token = { credential = \"github-token\" }"),
+            ("operate = [\"abcd\"]", "operate = [\"******"),
+            ("read = [{ credential = \"api-read\" }]", "read = [{ credential = \"api-read\" }]"),
             ("-----BEGIN KEY-----\nabc\n-----END", "-----BEGIN*********\n***\n-----END"),
         ] {
             assert_eq!(redact(text), shown);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::schema::API;
 use super::schema::APP;
 use super::schema::CREDENTIALS;
 use super::schema::Default;
@@ -15,6 +16,7 @@ use super::schema::RESERVE;
 use super::schema::SCHEDULE;
 use super::schema::SECRET;
 use super::schema::Section;
+use super::schema::TLS;
 use super::schema::WEBHOOK;
 
 /// What stands before the keys.
@@ -27,7 +29,7 @@ struct Chapter {
     section: &'static Section,
 }
 
-static CHAPTERS: [Chapter; 12] = [
+static CHAPTERS: [Chapter; 14] = [
     Chapter {
         title: "`[github]`",
         text: "Where GitHub is and who ghrunner is there. A token or an App is needed, one of the two.",
@@ -37,7 +39,7 @@ static CHAPTERS: [Chapter; 12] = [
     Chapter {
         title: "Secrets",
         text: "Secrets do not stand in the file, only where they are. `token`, `private_key`, `secret` and `old_secret` are a \
-               table with exactly one of these keys.",
+               table with exactly one of these keys, `read` and `operate` lists of such tables.",
         section: &SECRET,
     },
     Chapter {
@@ -69,6 +71,13 @@ static CHAPTERS: [Chapter; 12] = [
                [Webhooks](webhooks.md).",
         section: &WEBHOOK,
     },
+    Chapter {
+        title: "`[api]`",
+        text: "The API over TCP. On the control socket it is always served, to root and the socket's group; see \
+               [API](api.md) for roles and examples.",
+        section: &API,
+    },
+    Chapter { title: "TLS", text: "`tls = { … }` in `[api]`.", section: &TLS },
     Chapter {
         title: "`[pools.NAME]`, `[defaults]`",
         text: "A pool is runners of one kind, each a container for one job. NAME has lower-case letters, digits and single \

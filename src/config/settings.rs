@@ -24,6 +24,9 @@ pub struct Config {
     /// `[http]`; none where nothing listens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpSettings>,
+    /// `[api]`; none where it is served on the control socket alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiSettings>,
     /// `[webhook]`; none where no deliveries are taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookSettings>,
@@ -118,6 +121,32 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<String>,
     /// Connections at the same time.
     pub connections: u32,
+}
+
+/// The API over TCP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApiSettings {
+    /// Where.
+    pub listen: SocketAddr,
+    /// Certificate and key; none for plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Bearer credentials that may look.
+    pub read: Vec<SecretSource>,
+    /// Bearer credentials that may look and steer.
+    pub operate: Vec<SecretSource>,
+    /// Origins of pages that may use it.
+    pub cors_origins: Vec<String>,
+    /// Connections at the same time.
+    pub connections: u32,
+}
+
+/// A certificate and its key, as files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TlsFiles {
+    /// The certificate with its chain, PEM.
+    pub cert: PathBuf,
+    /// The private key, PEM.
+    pub key: PathBuf,
 }
 
 /// Where is listened.

@@ -65,6 +65,7 @@ fn check_value(name: &str, entry: &Entry, kind: &Kind, path: &str, sink: &mut Si
             }
         }
         (Kind::Secret, Value::Table(table)) => check_secret(name, entry, table, &inner(), sink),
+        (Kind::Secrets, Value::Array(items)) => check_secrets(name, entry, items, &inner(), sink),
         (Kind::Env, Value::Table(table)) => check_env(table, sink),
         (Kind::Texts(syntax), Value::Array(items)) => check_list(name, items, syntax, sink),
         (Kind::Gpus, Value::Array(items)) => check_list(name, items, &GPU, sink),
@@ -73,7 +74,9 @@ fn check_value(name: &str, entry: &Entry, kind: &Kind, path: &str, sink: &mut Si
                 let error = Diagnostic::error(format!("{name}: {why}")).at(entry.at());
                 sink.push(match kind {
                     Kind::Tables(_) => error.help(format!("write each below a line [[{}]]", inner())),
-                    Kind::Secret => error.help("say where the secret is; it does not belong in this file"),
+                    Kind::Secret | Kind::Secrets => {
+                        error.help("say where the secret is; it does not belong in this file")
+                    }
                     _ => error,
                 });
             }
@@ -218,6 +221,32 @@ fn check_secret(name: &str, entry: &Entry, table: &Table, path: &str, sink: &mut
                 .at_with(first.key, "first here"),
         ),
         _ => {}
+    }
+}
+
+/// Each is a table as that of a single secret. A plain text is likely the secret itself, so that its line is not shown.
+fn check_secrets(name: &str, entry: &Entry, items: &[Node], path: &str, sink: &mut Sink) {
+    for item in items {
+        match &item.value {
+            Value::Table(table) => {
+                check(table, &SECRET, &[], path, sink);
+                if table.keys().filter(|key| SECRET.key(key).is_some()).count() != 1 {
+                    let expected = Kind::Secret.expected();
+                    sink.push(
+                        Diagnostic::error(format!("{name}: each is exactly one of {expected}")).at(item.at),
+                    );
+                }
+            }
+            other => {
+                let error =
+                    format!("{name}: expected {}, found {}", Kind::Secret.expected(), other.type_name());
+                sink.push(
+                    Diagnostic::error(error)
+                        .at(entry.key)
+                        .help("say where the secret is; it does not belong in this file"),
+                );
+            }
+        }
     }
 }
 

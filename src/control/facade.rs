@@ -53,6 +53,15 @@ pub enum Command {
         /// The answer: until when.
         answer: oneshot::Sender<Result<Time, FacadeError>>,
     },
+    /// Take a boost back, or a part of it.
+    LowerBoost {
+        /// The pool's name.
+        pool: PoolName,
+        /// How many runners fewer; none for all.
+        count: Option<u32>,
+        /// The answer: what is left, and until when.
+        answer: oneshot::Sender<Result<Option<(u32, Time)>, FacadeError>>,
+    },
     /// Look, and say why a job waits.
     Explain {
         /// Which.
@@ -218,6 +227,18 @@ impl Facade {
     /// There is no such pool, or the mark cannot be kept.
     pub async fn boost_pool(&self, pool: PoolName, count: u32, time: Duration) -> Result<Time, FacadeError> {
         self.ask(|answer| Command::BoostPool { pool, count, time, answer }).await?
+    }
+
+    /// Takes a pool's boost back, or `count` runners of it; says what is left, and until when.
+    ///
+    /// # Errors
+    /// There is no such pool, or the mark cannot be kept.
+    pub async fn lower_boost(
+        &self,
+        pool: PoolName,
+        count: Option<u32>,
+    ) -> Result<Option<(u32, Time)>, FacadeError> {
+        self.ask(|answer| Command::LowerBoost { pool, count, answer }).await?
     }
 
     /// Why a job waits, or would: one answer for each job that is meant.

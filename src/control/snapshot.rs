@@ -123,6 +123,8 @@ pub struct PoolState {
     pub pool: Option<Pool>,
     /// Whether the operator drains it.
     pub drained: bool,
+    /// How many runners more than the file says the operator wants, and until when.
+    pub boost: Option<(u32, Time)>,
     /// The report.
     pub report: PoolReport,
 }

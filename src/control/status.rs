@@ -21,6 +21,7 @@ pub(super) fn pools(policy: &Policy, world: &World, plan: &Plan) -> Vec<PoolStat
         .map(|report| PoolState {
             pool: policy.config.pools.get(&report.pool).cloned(),
             drained: world.book.drained_pools.contains(&report.pool),
+            boost: world.book.boosts.get(&report.pool).copied(),
             report: report.clone(),
         })
         .collect()

@@ -3,6 +3,7 @@
 //! **Knows** every room, as the one place that joins them; nothing uses it but the command line.
 //! **Does not know** how anything works. If a line here decides something, it stands in the wrong room.
 
+mod api;
 mod demand;
 mod ports;
 mod preview;
@@ -68,6 +69,8 @@ pub struct Options {
     pub logs_dir: PathBuf,
     /// The control socket.
     pub socket: PathBuf,
+    /// How much is logged, as the process was told at its start.
+    pub log_level: String,
 }
 
 /// Why the daemon did not start, or ended.
@@ -159,12 +162,19 @@ async fn live(
     let kept = (&instance, options.state_dir.as_path());
     let sources = demand::start(&begun_with, (&github, &told), &secrets, kept, &stop)?;
     let settings = sources.settings.clone();
+    let level = http::LogLevel::new(options.log_level.clone(), |level| {
+        systemd::set_log_level(level).map_err(|why| why.to_string())
+    });
+    let api = http::Api::new(facade.clone()).with_level(level);
+    let over_tcp = api::start(&begun_with, &secrets, api.clone(), &stop)?;
+    let tcp_settings = over_tcp.clone();
     let inputs = Inputs {
         commands,
         file_changed,
         load: Arc::new(move || {
             let loaded = load()?;
             settings.bring(&loaded.config);
+            tcp_settings.bring(&loaded.config);
             Ok(loaded)
         }),
         demand: sources.view.clone(),
@@ -181,7 +191,7 @@ async fn live(
         heartbeat: heartbeat(),
     };
     let mirror = tokio::spawn(mirror(notifier.clone(), snapshots));
-    let server = tokio::spawn(http::serve(socket, facade.clone(), stop.clone()));
+    let server = tokio::spawn(http::serve(socket, api, stop.clone()));
     let obey = tokio::spawn(obey(signals, notifier, facade, stop.clone()));
     control.run(inputs).await;
     stop.cancel();

@@ -15,43 +15,28 @@ mod refusal;
 mod seen;
 mod signature;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::rt::TokioTimer;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
-use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower_service::Service as _;
 
+use super::front;
+use super::front::Front;
+use super::front::Patience;
 use crate::demand::Inlet;
 use crate::model::Secret;
 use receive::Desk;
 
 /// How long requests under way may take to end at a stop.
 const GRACE: Duration = Duration::from_secs(2);
-/// After the system refused a connection, most likely for want of file descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
-/// The largest head: GitHub's, with what proxies add, has about two kilobytes.
-const HEAD_BYTES: usize = 16 * 1024;
 
 /// What the file says about deliveries. It may change while the intake runs.
 #[derive(Debug, Clone, Default)]
@@ -100,8 +85,7 @@ impl Default for IntakeLimits {
 /// The intake, ready to serve.
 pub struct Intake {
     desk: Arc<Desk>,
-    guests: Arc<Guests>,
-    connections: Arc<Semaphore>,
+    front: Front,
     limits: IntakeLimits,
     stop: CancellationToken,
 }
@@ -109,17 +93,6 @@ pub struct Intake {
 /// The address at the other end of a connection.
 #[derive(Debug, Clone, Copy)]
 struct Peer(IpAddr);
-
-/// Connections by address.
-#[derive(Debug, Default)]
-struct Guests(Mutex<HashMap<IpAddr, usize>>);
-
-/// One connection's places.
-struct Guest {
-    guests: Arc<Guests>,
-    address: IpAddr,
-    _place: OwnedSemaphorePermit,
-}
 
 impl Intake {
     /// An intake that hands deliveries over to `inlet`.
@@ -130,8 +103,7 @@ impl Intake {
         stop: CancellationToken,
     ) -> Self {
         Self {
-            connections: Arc::new(Semaphore::new(limits.connections)),
-            guests: Arc::default(),
+            front: Front::new(limits.connections, stop.clone()),
             desk: Arc::new(Desk::new(settings, inlet, &limits)),
             limits,
             stop,
@@ -146,92 +118,26 @@ impl Intake {
         let listener = TcpListener::from_std(listener)?;
         let router = Router::new().fallback(receive::receive).with_state(Arc::clone(&self.desk));
         let connections = TaskTracker::new();
-        while let Some((stream, guest)) = self.next(&listener).await {
-            connections.spawn(connection(
-                stream,
-                guest,
-                router.clone(),
-                self.limits.clone(),
-                self.stop.clone(),
-            ));
+        let patience = Patience {
+            head: self.limits.head_timeout,
+            lifetime: Some(self.limits.lifetime),
+            last: self.limits.head_timeout + self.limits.body_timeout,
+        };
+        while let Some((stream, guest)) =
+            self.front.next(&listener, |address| self.desk.trusts(address)).await
+        {
+            let (router, patience, stop) = (router.clone(), patience.clone(), self.stop.clone());
+            connections.spawn(async move {
+                let peer = Peer(guest.address);
+                let knows = |extensions: &mut axum::http::Extensions| {
+                    extensions.insert(peer);
+                };
+                front::converse(TokioIo::new(stream), router, knows, patience, stop).await;
+                drop(guest);
+            });
         }
         connections.close();
         let _ = tokio::time::timeout(GRACE, connections.wait()).await;
         Ok(())
     }
-
-    /// The next connection that has a place; none at the stop.
-    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, Guest)> {
-        let admitted = async {
-            loop {
-                let place = Arc::clone(&self.connections).acquire_owned().await.ok()?;
-                match listener.accept().await {
-                    Ok((stream, peer)) => {
-                        if let Some(guest) = self.admit(peer, place) {
-                            return Some((stream, guest));
-                        }
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "Cannot take a connection");
-                        tokio::time::sleep(ACCEPT_AGAIN).await;
-                    }
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => None,
-            next = admitted => next,
-        }
-    }
-
-    /// Whether this address may have one more connection. A proxy has those of all who come through it.
-    fn admit(&self, peer: SocketAddr, place: OwnedSemaphorePermit) -> Option<Guest> {
-        let address = peer.ip().to_canonical();
-        let most = if self.desk.trusts(address) { usize::MAX } else { self.limits.connections.div_ceil(4) };
-        let mut guests = self.guests.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let has = guests.entry(address).or_default();
-        if *has >= most {
-            return None;
-        }
-        *has += 1;
-        Some(Guest { guests: Arc::clone(&self.guests), address, _place: place })
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let mut guests = self.guests.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(has) = guests.get_mut(&self.address) {
-            *has -= 1;
-            if *has == 0 {
-                guests.remove(&self.address);
-            }
-        }
-    }
-}
-
-async fn connection(
-    stream: TcpStream,
-    guest: Guest,
-    router: Router,
-    limits: IntakeLimits,
-    stop: CancellationToken,
-) {
-    let peer = Peer(guest.address);
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        router.clone().call(request.map(Body::new))
-    });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(HEAD_BYTES);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
-        // Whoever breaks off or sends nonsense has nothing to be told.
-        _ = serving.as_mut() => return,
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep(limits.lifetime) => {}
-    }
-    serving.as_mut().graceful_shutdown();
-    let _ = tokio::time::timeout(limits.head_timeout + limits.body_timeout, serving).await;
 }

@@ -1,30 +1,57 @@
-//! The control API, which `ghrunner status`, `pools`, `runners`, `plan` and `rollback` ask of the running daemon, and the
-//! intake of webhooks.
+//! The API, which `ghrunner status`, `pools`, `runners`, `plan` and `rollback` ask of the running daemon, and everybody
+//! with a credential over TCP; and the intake of webhooks.
 //!
-//! **Knows** HTTP over a Unix socket, who may use it, and the stable shapes of its answers ([`dto`]); HTTP over TCP, and
-//! whose deliveries are taken.
+//! **Knows** HTTP over a Unix socket and over TCP, who may use it and for what, and the stable shapes of its answers
+//! ([`dto`]); whose deliveries are taken.
 //! **Does not know** how anything is decided or done: every request goes through [`crate::control::Facade`].
 //!
-//! Invariants: nobody but root, the daemon's own user and the socket's group is answered; a second daemon never takes a
-//! living one's socket; no answer holds a secret, since none of the shapes has a place for one; nothing that the network
-//! sends is read, kept or told beyond a bound, and nothing of it is believed without a signature.
+//! Invariants: on the socket nobody but root, the daemon's own user and the socket's group is answered, over TCP nobody
+//! without a credential, and nobody steers whose role is to read; every call that may change something passes one place
+//! (`access`), which tells of it; a second daemon never takes a living one's socket; no answer holds a secret, since
+//! none of the shapes has a place for one; nothing that the network sends is read, kept or told beyond a bound, and nothing
+//! of it is believed without a signature or a credential.
 
+mod access;
+mod bearer;
+mod body;
+mod cors;
+mod docs_page;
 pub mod dto;
+mod envelope;
+mod front;
 mod intake;
+mod jobs;
+mod log_level;
+mod openapi;
+mod page;
 mod peer;
+mod pools;
+mod probes;
 mod problem;
 mod routes;
+mod runners;
 mod server;
+mod service;
 mod socket;
+mod tcp;
+mod tls;
 
+pub use access::Role;
+pub use bearer::Bearers;
 pub use intake::Intake;
 pub use intake::IntakeLimits;
 pub use intake::IntakeSettings;
+pub use log_level::LogLevel;
+pub use openapi::document;
 pub use peer::Operators;
 pub use peer::Peer;
 pub use problem::PROBLEM_JSON;
 pub use problem::Problem;
-pub use routes::router;
+pub use server::Api;
 pub use server::serve;
 pub use socket::ControlSocket;
 pub use socket::SocketError;
+pub use tcp::ApiSettings;
+pub use tcp::Transport;
+pub use tcp::serve_tcp;
+pub use tls::Certificate;

@@ -1,25 +1,14 @@
 //! Who is at the other end of the socket, and whether they may steer the fleet.
 
-use axum::extract::Request;
-use axum::extract::State;
-use axum::extract::connect_info::ConnectInfo;
-use axum::extract::connect_info::Connected;
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::IntoResponse;
-use axum::response::Response;
-use axum::serve::IncomingStream;
 use nix::unistd::Gid;
 use nix::unistd::Group;
 use nix::unistd::Uid;
 use nix::unistd::User;
 use nix::unistd::getgrouplist;
-use tokio::net::UnixListener;
+use tokio::net::UnixStream;
 
 use super::Problem;
-
-/// How much of a refused request's body is read and thrown away.
-const MAX_REFUSED_BYTES: usize = 16 * 1024;
 
 /// The process that connected, as the kernel recorded it then (`SO_PEERCRED`, unix(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +21,23 @@ pub struct Peer {
     pub pid: Option<i32>,
 }
 
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        let cred = stream.io().peer_cred().ok();
+impl Peer {
+    /// Of whom the kernel says nothing.
+    pub(super) const UNKNOWN: Self = Self { uid: None, gid: None, pid: None };
+
+    /// Who is at the other end.
+    pub(super) fn of(stream: &UnixStream) -> Self {
+        let cred = stream.peer_cred().ok();
         Self { uid: cred.map(|c| c.uid()), gid: cred.map(|c| c.gid()), pid: cred.and_then(|c| c.pid()) }
+    }
+
+    /// The name that a record has: the account's, else its number.
+    pub(super) fn name(&self) -> String {
+        let Some(uid) = self.uid else { return "an unknown user".to_owned() };
+        match User::from_uid(Uid::from_raw(uid)) {
+            Ok(Some(user)) => format!("user {}", user.name),
+            _ => format!("user {uid}"),
+        }
     }
 }
 
@@ -68,7 +70,7 @@ impl Operators {
     }
 
     /// What a refused process is told.
-    fn refusal(&self, peer: &Peer) -> Problem {
+    pub(super) fn refusal(&self, peer: &Peer) -> Problem {
         let group = Group::from_gid(Gid::from_raw(self.gid)).ok().flatten();
         let group = group.map_or_else(|| self.gid.to_string(), |g| g.name);
         let who = peer.uid.map_or_else(|| "an unknown user".to_owned(), |uid| format!("user {uid}"));
@@ -78,22 +80,6 @@ impl Operators {
             format!("{who} may not operate ghrunner: only root and members of the group {group} may"),
         )
     }
-}
-
-/// Lets nobody through who is not an operator.
-pub(super) async fn guard(
-    State(operators): State<Operators>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if operators.admit(&peer) {
-        return next.run(request).await;
-    }
-    tracing::warn!(uid = peer.uid, pid = peer.pid, path = request.uri().path(), "Refused a control request");
-    // Closing on a body that is still being sent would cut off the refusal too.
-    let _ = axum::body::to_bytes(request.into_body(), MAX_REFUSED_BYTES).await;
-    operators.refusal(&peer).into_response()
 }
 
 #[cfg(test)]

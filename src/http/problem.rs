@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::control::FacadeError;
 
@@ -15,7 +16,7 @@ use crate::control::FacadeError;
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Why a request was not answered with what it asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// HTTP status.
     pub status: u16,
@@ -23,12 +24,15 @@ pub struct Problem {
     pub code: String,
     /// What happened, and where it is known, what to do.
     pub detail: String,
+    /// The request, as `X-Request-Id` and the journal name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 impl Problem {
     /// A problem of this status.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        Self { status: status.as_u16(), code: code.to_owned(), detail: detail.into() }
+        Self { status: status.as_u16(), code: code.to_owned(), detail: detail.into(), request_id: None }
     }
 }
 
@@ -49,7 +53,9 @@ impl From<FacadeError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self)).into_response();
+        let mut response = (status, Json(&self)).into_response();
+        // For whoever adds the request's id.
+        response.extensions_mut().insert(self);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         response
     }

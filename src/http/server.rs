@@ -1,32 +1,99 @@
 //! Serving the socket until the daemon stops.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Extensions;
+use hyper_util::rt::TokioIo;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::ControlSocket;
+use super::LogLevel;
 use super::Peer;
-use super::router;
+use super::front;
+use super::front::Patience;
+use super::routes;
 use crate::control::Facade;
 
 /// How long requests under way may take to end at a stop. Someone following a log would otherwise hold the daemon.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+
+/// Connections of the socket at the same time; further ones wait.
+const CONNECTIONS: usize = 256;
+
+/// An answer may go on for as long as a job does.
+pub(super) const PATIENCE: Patience = Patience { head: Duration::from_secs(30), lifetime: None, last: GRACE };
+
+/// What the API speaks of.
+#[derive(Debug, Clone)]
+pub struct Api {
+    pub(super) facade: Facade,
+    pub(super) level: LogLevel,
+}
+
+impl From<Facade> for Api {
+    fn from(facade: Facade) -> Self {
+        Self { facade, level: LogLevel::default() }
+    }
+}
+
+impl Api {
+    /// The fleet through this door.
+    pub fn new(facade: Facade) -> Self {
+        facade.into()
+    }
+
+    /// With a log whose level can be changed.
+    #[must_use]
+    pub fn with_level(self, level: LogLevel) -> Self {
+        Self { level, ..self }
+    }
+}
 
 /// Answers on the socket until `stop`, then removes it.
 ///
 /// # Errors
 /// The listener failed.
-pub async fn serve(mut socket: ControlSocket, facade: Facade, stop: CancellationToken) -> io::Result<()> {
+pub async fn serve(
+    mut socket: ControlSocket,
+    api: impl Into<Api>,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let Some(listener) = socket.take_listener() else { return Ok(()) };
-    let app = router(facade, socket.operators().clone()).into_make_service_with_connect_info::<Peer>();
-    let server = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let late = async {
-        stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        ended = server => ended,
-        () = late => Ok(()),
+    let router = routes::over_socket(api.into(), socket.operators().clone());
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let tasks = TaskTracker::new();
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, stream) = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            (place, accepted) = accepted => match accepted {
+                Ok((stream, _)) => (place, stream),
+                Err(error) => {
+                    tracing::debug!(%error, "Cannot take a connection");
+                    tokio::time::sleep(front::ACCEPT_AGAIN).await;
+                    continue;
+                }
+            },
+        };
+        let (router, stop) = (router.clone(), stop.clone());
+        tasks.spawn(async move {
+            let peer = Peer::of(&stream);
+            let knows = |extensions: &mut Extensions| {
+                extensions.insert(peer);
+            };
+            front::converse(TokioIo::new(stream), router, knows, PATIENCE, stop).await;
+            drop(place);
+        });
     }
+    tasks.close();
+    let _ = tokio::time::timeout(GRACE, tasks.wait()).await;
+    Ok(())
 }

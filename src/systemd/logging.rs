@@ -2,12 +2,14 @@
 
 use std::io;
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::journal;
@@ -58,6 +60,9 @@ pub enum LoggingError {
     /// journald cannot be reached.
     #[error("cannot reach the journal at /run/systemd/journal/socket; use --log-format text")]
     Journal(#[source] io::Error),
+    /// There is no log whose level could be changed.
+    #[error("the log of this process is not set up")]
+    NotSetUp,
     /// A log was set up before.
     #[error("the log is set up already")]
     Twice,
@@ -70,7 +75,27 @@ pub enum LoggingError {
 pub fn init(format: LogFormat, level: &str) -> Result<(), LoggingError> {
     let filter = filter(level)?;
     let layer = layer(format)?;
-    tracing_subscriber::registry().with(layer.with_filter(filter)).try_init().map_err(|_| LoggingError::Twice)
+    let (filter, handle) = reload::Layer::new(filter);
+    tracing_subscriber::registry()
+        .with(layer.with_filter(filter))
+        .try_init()
+        .map_err(|_| LoggingError::Twice)?;
+    // A process has one log, and so one filter.
+    let _ = FILTER.set(handle);
+    Ok(())
+}
+
+/// What decides how much this process logs, once its log is set up.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// Logs more or less from now on.
+///
+/// # Errors
+/// The level makes no sense, or there is no log.
+pub fn set_level(level: &str) -> Result<(), LoggingError> {
+    let filter = filter(level)?;
+    let handle = FILTER.get().ok_or(LoggingError::NotSetUp)?;
+    handle.reload(filter).map_err(|_| LoggingError::NotSetUp)
 }
 
 fn filter(level: &str) -> Result<EnvFilter, LoggingError> {

@@ -21,6 +21,7 @@ pub use identity::instance;
 pub use logging::LogFormat;
 pub use logging::LoggingError;
 pub use logging::init as init_logging;
+pub use logging::set_level as set_log_level;
 pub use notify::Notifier;
 pub use notify::watchdog_interval;
 pub use signals::Signal;

@@ -163,7 +163,7 @@ pub fn stderr(output: &Output) -> String {
 }
 
 /// Answers commands as a control loop would, and writes down what was asked.
-fn control_loop(snapshot: Snapshot, asked: Arc<Mutex<Vec<String>>>, manner: Manner) -> Facade {
+pub fn control_loop(snapshot: Snapshot, asked: Arc<Mutex<Vec<String>>>, manner: Manner) -> Facade {
     let (commands, mut inbox) = mpsc::channel(8);
     let (publish, snapshots) = watch::channel(Arc::new(snapshot));
     tokio::spawn(async move {
@@ -265,6 +265,10 @@ fn answer(
             note(format!("boost {pool} {count} {}", time.as_secs()));
             drop(answer.send(Ok(THEN + time)));
         }
+        Command::LowerBoost { pool, count, answer } => {
+            note(format!("lower {pool} {count:?}"));
+            drop(answer.send(Ok(None)));
+        }
         Command::Explain { question, answer } => {
             let repo = question.repo.as_ref().map(ToString::to_string).unwrap_or_default();
             note(format!("explain {repo} {:?} {:?} {:?}", question.run, question.job, question.labels));
@@ -333,7 +337,7 @@ pub fn snapshot() -> Snapshot {
         engine: Some(engine()),
         engine_error: None,
         credentials: vec![credential()],
-        pools: vec![PoolState { pool: None, drained: false, report }],
+        pools: vec![PoolState { pool: None, drained: false, boost: None, report }],
         runners: vec![runner(0, Phase::Busy), runner(1, Phase::Idle)],
         jobs: vec![job()],
         demand: DemandView::default(),

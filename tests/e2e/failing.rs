@@ -95,7 +95,7 @@ mod slow {
 
 /// The verdicts on runners of the pool `name` that are gone.
 async fn verdicts(bench: &Bench, name: &str) -> Vec<String> {
-    let ended = bench.daemon.get("/v1/ended").await.unwrap();
+    let ended = bench.daemon.get("/api/v1/ended").await.unwrap();
     let of_pool = |one: &&Value| one["pool"] == bench.fleet.pool(name).as_str();
     let text = |one: &Value| one["verdict"].as_str().unwrap_or_default().to_owned();
     ended.as_array().unwrap().iter().filter(of_pool).map(text).collect()

@@ -51,7 +51,7 @@ async fn no_token_and_no_registration_shows_up_where_it_does_not_belong() {
     bench.idle("t", 1).await;
 
     let mut places = vec![("labels and commands".to_owned(), labels)];
-    for path in ["/v1/status", "/v1/plan", "/v1/pools", "/v1/runners", "/v1/ended"] {
+    for path in ["/api/v1/status", "/api/v1/plan", "/api/v1/pools", "/api/v1/runners", "/api/v1/ended"] {
         places.push((path.to_owned(), bench.daemon.get(path).await.unwrap().to_string()));
     }
     for arguments in [&["status"][..], &["plan"], &["plan", "--dry-run"], &["check"], &["doctor"]] {

@@ -31,7 +31,7 @@ async fn a_credential_is_the_daemons_alone() {
     assert!(!readable(machine, "ghrunner", TOKEN_FILE) && !readable(machine, "nobody", TOKEN_FILE));
     let socket = "/run/ghrunner/ghrunner.sock";
     let asked =
-        format!("curl --silent --fail --max-time 5 --unix-socket {socket} http://localhost/v1/status");
+        format!("curl --silent --fail --max-time 5 --unix-socket {socket} http://localhost/api/v1/status");
     assert_ne!(machine.attempt(&format!("runuser -u nobody -- {asked}")).code, 0);
     machine.sh("useradd --groups ghrunner --create-home oscar");
     machine.sh(&format!("runuser -u oscar -- {asked}"));
@@ -100,7 +100,7 @@ async fn secrets_are_found_nowhere_but_where_they_must_be() {
         ),
         (
             "answers",
-            "for path in status jobs plan; do curl -s --unix-socket /run/ghrunner/ghrunner.sock http://localhost/v1/$path; done",
+            "for path in status jobs plan; do curl -s --unix-socket /run/ghrunner/ghrunner.sock http://localhost/api/v1/$path; done",
         ),
         (
             "command lines and environments",

@@ -45,6 +45,7 @@ fn start(args: &args::Run, context: &Context) -> Result<(), CliError> {
     let options = daemon::Options {
         config: args.config.clone(),
         state_dir: made(&args.state_dir, "STATE_DIRECTORY", STATE_DIR, "--state-dir")?,
+        log_level: args.log_level.clone(),
         logs_dir: made(&args.logs_dir, "LOGS_DIRECTORY", LOGS_DIR, "--logs-dir")?,
         socket: match &args.runtime_dir {
             Some(dir) => dir.join(SOCKET_NAME),

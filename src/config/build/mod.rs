@@ -3,6 +3,7 @@
 //! **Knows** which key becomes which field.
 //! **Does not know** whether the values go together: that is for the rules, and a draft that breaks one is thrown away.
 
+mod api;
 mod github;
 mod host;
 mod net;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use super::Config;
 use super::Credentials;
+use super::fields::API_DEFAULTS;
 use super::fields::CREDENTIALS_DEFAULTS;
 use super::fields::EMPTY;
 use super::fields::ENGINE_DEFAULTS;
@@ -39,6 +41,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) engine: Fields<'a>,
     pub(crate) host: Fields<'a>,
     pub(crate) http: Fields<'a>,
+    pub(crate) api: Fields<'a>,
     /// None where the file has no such table.
     pub(crate) webhook: Option<Fields<'a>>,
     pub(crate) pools: Vec<PoolDraft<'a>>,
@@ -76,6 +79,7 @@ pub(crate) fn draft(root: &Table) -> Draft<'_> {
         engine: part("engine", &ENGINE_DEFAULTS),
         host: part("host", &HOST_DEFAULTS),
         http: part("http", &HTTP_DEFAULTS),
+        api: part("api", &API_DEFAULTS),
         webhook: table(root, "webhook").map(|(at, own)| Fields::new(at, own, None, &WEBHOOK_DEFAULTS)),
         pools: tables(root, "pools")
             .map(|(name, at, own)| {
@@ -96,6 +100,7 @@ impl Draft<'_> {
             engine: host::engine(&self.engine)?,
             host: host::host(&self.host)?,
             http: net::http(&self.http),
+            api: api::api(&self.api),
             webhook: self.webhook.as_ref().and_then(net::webhook),
             pools: pools.collect::<Option<BTreeMap<PoolName, Pool>>>()?,
         })

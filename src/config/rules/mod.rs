@@ -4,6 +4,7 @@
 //! **Does not know** how values are written: those that could not be read are absent here, and break no rule.
 
 mod advice;
+mod api;
 mod counts;
 mod fleet;
 mod github;
@@ -25,6 +26,7 @@ pub(crate) fn check(draft: &Draft<'_>, sink: &mut Sink) {
     }
     host::check(draft, sink);
     net::check(draft, sink);
+    api::check(draft, sink);
     for pool in &draft.pools {
         scope::check(pool, sink);
         counts::check(pool, draft, sink);

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     AppId,
     /// Where a secret is: exactly one of three keys.
     Secret,
+    /// A list of such places.
+    Secrets,
     /// A table of these keys.
     Table(&'static Section),
     /// The same, less some keys that make no sense there.
@@ -79,6 +81,7 @@ impl Kind {
             Self::Secret => {
                 "{ credential = \"NAME\" }, { file = \"/PATH\" } or { env = \"NAME\" }".to_owned()
             }
+            Self::Secrets => "a list of secrets such as [{ credential = \"NAME\" }]".to_owned(),
             Self::Table(section) | Self::TableWithout(section, _) => {
                 let names: Vec<_> = section.keys().map(|key| key.name).take(4).collect();
                 format!("a table with keys such as {}", names.join(", "))
@@ -107,6 +110,7 @@ impl Kind {
             Self::Gpus => "`\"all\"`, integer or list of texts".to_owned(),
             Self::AppId => "text or integer".to_owned(),
             Self::Secret => "[secret](#secrets)".to_owned(),
+            Self::Secrets => "list of [secrets](#secrets)".to_owned(),
             Self::Tables(_) => "list of tables".to_owned(),
             Self::Table(_) | Self::TableWithout(..) | Self::Named(..) => "table".to_owned(),
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::API;
 use super::Group;
 use super::HTTP;
 use super::Kind;
@@ -41,6 +42,12 @@ pub(crate) static ROOT: Section = Section {
                 Kind::Table(&WEBHOOK),
                 "",
                 "Deliveries of GitHub's webhooks, for pools with `demand = \"webhook\"`.",
+            ),
+            open(
+                "api",
+                Kind::Table(&API),
+                "",
+                "The API over TCP, beside the control socket; it is off unless it is said here.",
             ),
             open(
                 "defaults",
@@ -143,7 +150,7 @@ pub(crate) static SECRET: Section = Section {
                 "none",
                 "A systemd credential's name. The best way: no other process sees it. The package's unit hands on \
                  `/etc/ghrunner/credentials/NAME` for the names `github-token`, `github-app-key`, `webhook-secret`, \
-                 `webhook-secret-old` and `registry-auth`; another one needs `LoadCredential=NAME:/path` in a drop-in of \
+                 `webhook-secret-old`, `registry-auth`, `api-read` and `api-operate`; another one needs `LoadCredential=NAME:/path` in a drop-in of \
                  the unit. A changed one needs a restart of the service.",
             ),
             open(

@@ -49,6 +49,9 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             Command::BoostPool { pool, count, time, answer } => {
                 let _ = answer.send(self.boost_pool(pool, count, time));
             }
+            Command::LowerBoost { pool, count, answer } => {
+                let _ = answer.send(self.lower_boost(pool, count));
+            }
             Command::Explain { question, answer } => {
                 let (world, plan) = self.look().await;
                 let now = self.clock.now();
@@ -187,6 +190,27 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         let kept = self.state.set_marks(&self.memory.marks());
         self.wake_now();
         kept.map(|()| until)
+    }
+
+    fn lower_boost(
+        &mut self,
+        pool: PoolName,
+        count: Option<u32>,
+    ) -> Result<Option<(u32, Time)>, FacadeError> {
+        if !self.policy.config.pools.contains_key(&pool) {
+            let nearest = self.nearest_pool(pool.as_str());
+            return Err(FacadeError::NoSuchPool { name: pool.to_string(), nearest });
+        }
+        let before = self.memory.book.boosts.remove(&pool);
+        let left = before.map(|(had, until)| (had.saturating_sub(count.unwrap_or(had)), until));
+        let left = left.filter(|(had, _)| *had > 0);
+        tracing::info!(pool = %pool, "The pool's boost is {}", left.map_or(0, |(had, _)| had));
+        if let Some(left) = left {
+            self.memory.book.boosts.insert(pool, left);
+        }
+        let kept = self.state.set_marks(&self.memory.marks());
+        self.wake_now();
+        kept.map(|()| left)
     }
 
     fn nearest_pool(&self, name: &str) -> Option<String> {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Held;
 use super::Timestamp;
@@ -14,7 +15,7 @@ use crate::model::ContainerState;
 use crate::model::PoolScope;
 
 /// What container and registration together mean; see the model's phase of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Being made.
@@ -70,7 +71,7 @@ impl fmt::Display for Phase {
 }
 
 /// A pool.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Pool {
     /// Its name.
     pub name: String,
@@ -102,6 +103,9 @@ pub struct Pool {
     pub docker: Option<String>,
     /// Whether the operator drains it.
     pub drained: bool,
+    /// What the operator wants beyond the file, for a time.
+    #[serde(default)]
+    pub boost: Option<Boosted>,
     /// How many runners it should have.
     pub target: u32,
     /// Where they should be registered, and how many in each place; nothing where that is not known.
@@ -115,8 +119,17 @@ pub struct Pool {
     pub held: Vec<Held>,
 }
 
+/// More runners than the file says, for a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Boosted {
+    /// How many more, within the pool's `max`.
+    pub count: u32,
+    /// Until when.
+    pub until: Timestamp,
+}
+
 /// How many runners a pool should have in one place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Place {
     /// Where they register: `orgs/acme` or `repos/acme/app`.
     pub scope: String,
@@ -125,7 +138,7 @@ pub struct Place {
 }
 
 /// A runner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Runner {
     /// Its name at GitHub.
     pub name: String,
@@ -150,7 +163,7 @@ pub struct Runner {
 }
 
 /// A runner's container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Container {
     /// The engine's id.
     pub id: String,
@@ -169,7 +182,7 @@ pub struct Container {
 }
 
 /// A runner's registration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GitHubSide {
     /// GitHub's number.
     pub id: u64,
@@ -182,7 +195,7 @@ pub struct GitHubSide {
 }
 
 /// A runner that is gone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ended {
     /// Its pool.
     pub pool: String,
@@ -241,6 +254,7 @@ impl From<&control::PoolState> for Pool {
             image: pool.map(|p| p.spec.image.clone()),
             docker: pool.and_then(|p| word(p.spec.docker)),
             drained: state.drained,
+            boost: state.boost.map(|(count, until)| Boosted { count, until: until.into() }),
             target: state.report.target,
             places: state.report.places.iter().map(Place::from).collect(),
             why: state.report.why.clone(),

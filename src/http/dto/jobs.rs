@@ -1,7 +1,8 @@
-//! `GET /v1/jobs` and `GET /v1/explain`: jobs, and why each waits.
+//! `GET /api/v1/jobs` and `GET /api/v1/explain`: jobs, and why each waits.
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Timestamp;
 use super::plan::kind;
@@ -13,7 +14,7 @@ use crate::model::JobId;
 use crate::model::JobState;
 
 /// What is true of one job, and what follows from it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     /// The job; none where only labels were asked about, or nobody has heard of it.
     pub job: Option<Job>,
@@ -30,7 +31,7 @@ pub struct Explanation {
 }
 
 /// A job that waits or runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
     /// GitHub's number for it, where it was told.
     pub id: Option<u64>,
@@ -56,16 +57,6 @@ pub struct Job {
     pub runner: Option<String>,
     /// Since when it has waited, or had waited when it began.
     pub queued: Timestamp,
-}
-
-/// The body of `POST /v1/pools/NAME/boost`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Boost {
-    /// How many runners more; 0 ends it.
-    pub count: u32,
-    /// For how long.
-    pub seconds: u64,
 }
 
 impl From<&control::Explanation> for Explanation {

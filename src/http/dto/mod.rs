@@ -4,10 +4,14 @@
 
 mod fleet;
 mod jobs;
+mod level;
 mod plan;
+mod probes;
 mod status;
+mod steering;
 mod time;
 
+pub use fleet::Boosted;
 pub use fleet::Container;
 pub use fleet::Ended;
 pub use fleet::GitHubSide;
@@ -15,32 +19,51 @@ pub use fleet::Phase;
 pub use fleet::Place;
 pub use fleet::Pool;
 pub use fleet::Runner;
-pub use jobs::Boost;
 pub use jobs::Explanation;
 pub use jobs::Job;
+pub use level::LogLevel;
+pub use level::SetLogLevel;
 pub use plan::Action;
 pub use plan::Held;
 pub use plan::Plan;
 pub use plan::PoolPlan;
+pub use probes::Health;
+pub use probes::Ready;
 pub use status::ConfigFile;
 pub use status::Credential;
 pub use status::Engine;
 pub use status::Limited;
 pub use status::Quota;
 pub use status::Status;
+pub use steering::Boost;
+pub use steering::Lower;
+pub use steering::Removed;
 pub use time::Timestamp;
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::control;
 use crate::model;
 
-/// The body of `POST /v1/mode`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Where the runners of organization pools register.
+#[derive(ToSchema)]
+#[schema(as = Mode, rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its shape is of use")]
+pub(super) enum ModeWord {
+    /// Organization pools register at their organization.
+    Organization,
+    /// Organization pools register at the repositories that they serve.
+    Repository,
+}
+
+/// The body of `POST /api/v1/mode`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetMode {
     /// `organization` or `repository`.
+    #[schema(value_type = ModeWord)]
     pub mode: model::Mode,
     /// Only say what would change.
     #[serde(default)]
@@ -48,7 +71,7 @@ pub struct SetMode {
 }
 
 /// Something that speaks against a change of mode.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Obstacle {
     /// The pool that it concerns, where it is one.
     pub pool: Option<String>,
@@ -66,7 +89,7 @@ impl From<&control::Obstacle> for Obstacle {
 }
 
 /// The answer to something done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Done {
     /// What was done, in words.
     pub done: String,

@@ -1,9 +1,10 @@
-//! `GET /v1/plan`: what a pass would do, and what it would hold back.
+//! `GET /api/v1/plan`: what a pass would do, and what it would hold back.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Phase;
 use super::Timestamp;
@@ -11,7 +12,7 @@ use crate::model;
 use crate::model::HeldReason;
 
 /// A plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
     /// What would be done, in order.
     pub actions: Vec<Action>,
@@ -24,7 +25,7 @@ pub struct Plan {
 }
 
 /// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Action {
     /// `pull`, `create`, `retire`, `reap`, `deregister`, `remove_companion`, `collect` or `cancel_run`.
     pub action: String,
@@ -39,7 +40,7 @@ pub struct Action {
 }
 
 /// One pool of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PoolPlan {
     /// Its name.
     pub pool: String,
@@ -54,7 +55,7 @@ pub struct PoolPlan {
 }
 
 /// Something held back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Held {
     /// What it concerns.
     pub what: String,

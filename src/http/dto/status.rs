@@ -1,7 +1,8 @@
-//! `GET /v1/status`.
+//! `GET /api/v1/status`.
 
 use serde::Deserialize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Held;
 use super::Pool;
@@ -13,7 +14,7 @@ use crate::github::CredentialState;
 use crate::model::Mode;
 
 /// The daemon and its fleet, as of the end of the last pass.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// ghrunner's version.
     pub version: String,
@@ -24,6 +25,7 @@ pub struct Status {
     /// Whether a first complete look was had.
     pub ready: bool,
     /// `organization` or `repository`.
+    #[schema(value_type = super::ModeWord)]
     pub mode: Mode,
     /// How many passes have ended.
     pub passes: u64,
@@ -55,7 +57,7 @@ pub struct Status {
 }
 
 /// How the configuration file stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConfigFile {
     /// Its path.
     pub path: String,
@@ -72,7 +74,7 @@ pub struct ConfigFile {
 }
 
 /// The container engine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Engine {
     /// `Docker` or `Podman`.
     pub product: String,
@@ -97,7 +99,7 @@ pub struct Engine {
 }
 
 /// A credential; never its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Credential {
     /// Its name.
     pub name: String,
@@ -116,7 +118,7 @@ pub struct Credential {
 }
 
 /// A budget of requests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Quota {
     /// Requests an hour.
     pub limit: u64,
@@ -127,7 +129,7 @@ pub struct Quota {
 }
 
 /// A limit in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Limited {
     /// Until when.
     pub until: Timestamp,

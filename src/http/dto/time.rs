@@ -8,6 +8,7 @@ use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
 use serde::de::Error as _;
+use utoipa::ToSchema;
 
 use crate::model::Time;
 
@@ -15,7 +16,8 @@ use crate::model::Time;
 const LAST_MILLIS: u64 = 253_402_300_799_999;
 
 /// A moment, written `2026-01-31T12:00:00.000Z`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000Z")]
 pub struct Timestamp(pub Time);
 
 impl From<Time> for Timestamp {

@@ -171,12 +171,12 @@ impl Daemon {
         command.output().await
     }
 
-    /// `GET /v1/status`.
+    /// `GET /api/v1/status`.
     ///
     /// # Errors
     /// It does not answer.
     pub async fn status(&self) -> io::Result<Value> {
-        self.get("/v1/status").await
+        self.get("/api/v1/status").await
     }
 
     /// The answer to a `GET`.

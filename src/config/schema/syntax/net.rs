@@ -14,6 +14,17 @@ pub(crate) const PASSED: &str = "systemd";
 
 pub(crate) static LISTEN: Syntax =
     Syntax { what: "an address with a port such as \"127.0.0.1:8080\", or \"systemd\"", check: listen };
+pub(crate) static ADDRESS: Syntax = Syntax {
+    what: "an address with a port such as \"127.0.0.1:9184\"",
+    check: |text| {
+        require(text != PASSED, || {
+            format!("{text:?} is no address with a port; write such as \"127.0.0.1:9184\"")
+        })?;
+        listen(text)
+    },
+};
+pub(crate) static ORIGIN: Syntax =
+    Syntax { what: "an origin such as \"https://ops.example\"", check: origin };
 pub(crate) static CIDR: Syntax = Syntax {
     what: "an address or a network such as \"10.0.0.0/8\"",
     check: |text| {
@@ -40,6 +51,18 @@ fn listen(text: &str) -> Result<(), String> {
     }
 }
 
+/// As browsers send it: scheme, host and perhaps a port (RFC 6454, section 6.1).
+fn origin(text: &str) -> Result<(), String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let fine = !host.is_empty()
+        && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b));
+    require(fine, || {
+        format!(
+            "{text:?} is no origin; write scheme and host in small letters, such as \"https://ops.example\""
+        )
+    })
+}
+
 fn path(text: &str) -> Result<(), String> {
     let fine =
         text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains(['?', '#']);
@@ -60,6 +83,16 @@ mod tests {
         }
         assert!(listen(":8080").unwrap_err().contains("127.0.0.1:8080"));
         assert!(listen("8080").unwrap_err().contains("0.0.0.0:8080"));
+    }
+
+    #[test]
+    fn an_origin_has_a_scheme_and_a_host_and_no_path() {
+        for good in ["https://ops.example", "http://localhost:3000", "https://[::1]:8443"] {
+            assert_eq!(origin(good), Ok(()), "{good}");
+        }
+        for bad in ["*", "ops.example", "https://", "https://ops.example/", "https://Ops.example", "null"] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
