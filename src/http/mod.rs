@@ -11,6 +11,7 @@
 
 pub mod dto;
 mod intake;
+pub mod metrics;
 mod peer;
 mod problem;
 mod routes;

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use super::Operators;
 use super::Problem;
 use super::dto;
+use super::metrics;
 use super::peer;
 use crate::control::Facade;
 use crate::control::FacadeError;
@@ -67,10 +68,12 @@ pub fn router(facade: Facade, operators: Operators) -> Router {
         .route("/mode", post(set_mode));
     Router::new()
         .nest("/v1", v1)
+        .merge(metrics::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(operators, peer::guard))
+        .layer(middleware::from_fn_with_state(facade.clone(), metrics::count))
         .with_state(facade)
 }
 

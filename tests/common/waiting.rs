@@ -142,6 +142,7 @@ impl Line<'_> {
             state,
             statistics,
             disagreement: None,
+            sessions: 1,
         });
     }
 }

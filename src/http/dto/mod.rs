@@ -30,6 +30,8 @@ pub use status::Quota;
 pub use status::Status;
 pub use time::Timestamp;
 
+pub(super) use plan::word as held_word;
+
 use serde::Deserialize;
 use serde::Serialize;
 
