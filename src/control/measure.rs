@@ -265,3 +265,6 @@ fn github(error: &GitHubError) -> &'static str {
         ErrorClass::Terminal => "github_refused",
     }
 }
+
+#[cfg(test)]
+mod tests;

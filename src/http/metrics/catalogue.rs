@@ -62,7 +62,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    BUILD: Gauge "ghrunner_build_info" ["version", "instance"]
+    BUILD: Gauge "ghrunner_build_info" ["version", "installation"]
         "Which version runs, and as which installation.";
     STARTED: Gauge "ghrunner_start_timestamp_seconds" []
         "When the daemon started.";
