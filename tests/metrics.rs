@@ -39,7 +39,8 @@ const OPEN: &str = "application/openmetrics-text;version=1.0.0,text/plain;versio
 /// What a scrape shows: the head of the answer, and the text.
 fn scrape(socket: &Path, path: &str, accept: &str) -> (String, String) {
     let mut stream = UnixStream::connect(socket).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n")
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -67,7 +68,10 @@ fn lively() -> Snapshot {
         scope: build::scope("orgs/acme"),
         id: Some(SetId(7)),
         state: SetState::Listening,
-        statistics: Some((SetStatistics { assigned: 4, running: 3, ..SetStatistics::default() }, cli_fleet::THEN)),
+        statistics: Some((
+            SetStatistics { assigned: 4, running: 3, ..SetStatistics::default() },
+            cli_fleet::THEN,
+        )),
         disagreement: None,
         sessions: 2,
     });
@@ -207,14 +211,19 @@ fn the_manual_has_every_metric() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(MANUAL, &made).unwrap();
     }
-    assert!(page == made || std::env::var_os("UPDATE_GOLDEN").is_some(), "UPDATE_GOLDEN=1 rewrites the table");
+    assert!(
+        page == made || std::env::var_os("UPDATE_GOLDEN").is_some(),
+        "UPDATE_GOLDEN=1 rewrites the table"
+    );
 }
 
 /// What a name in a query stands for; a histogram goes by three.
 fn metric(name: &str) -> Option<&'static Metric> {
     let of = |name: &str| CATALOGUE.iter().find(|metric| metric.name == name);
     let parts = ["_bucket", "_sum", "_count"].iter().filter_map(|part| of(name.strip_suffix(part)?));
-    of(name).filter(|m| m.kind != Kind::Histogram).or_else(|| parts.into_iter().find(|m| m.kind == Kind::Histogram))
+    of(name)
+        .filter(|m| m.kind != Kind::Histogram)
+        .or_else(|| parts.into_iter().find(|m| m.kind == Kind::Histogram))
 }
 
 /// Our names in a query, each with the names of the labels by which it selects.
@@ -244,7 +253,8 @@ fn wrong_in(query: &str) -> Vec<String> {
             continue;
         };
         let known = |label: &String| metric.labels.contains(&label.as_str()) || label == "instance";
-        wrong.extend(labels.iter().filter(|l| !known(l)).map(|l| format!("{name} has no label {l}: {query}")));
+        wrong
+            .extend(labels.iter().filter(|l| !known(l)).map(|l| format!("{name} has no label {l}: {query}")));
     }
     wrong
 }

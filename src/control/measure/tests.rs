@@ -153,7 +153,10 @@ fn what_was_so_before_the_first_look_is_no_event() {
     let (mut measure, meter) = measure();
     measure.looked(&with_runner(0, Phase::Busy, true), Duration::ZERO);
     let read = read(&meter);
-    assert_eq!((read.started, read.steps[&Step::Online].count(), read.steps[&Step::Taken].count()), (0, 0, 0));
+    assert_eq!(
+        (read.started, read.steps[&Step::Online].count(), read.steps[&Step::Taken].count()),
+        (0, 0, 0)
+    );
 }
 
 #[test]

@@ -78,7 +78,11 @@ fn declared(out: &mut Exposition, pool: &Pool) {
 fn image(out: &mut Exposition, pool: &Pool, snapshot: &Snapshot) {
     let name = pool.name.as_str();
     let image = &pool.spec.image;
-    out.put_some(&of::RUNNER_VERSION, &[name, version(image).unwrap_or_default()], version(image).map(|_| true));
+    out.put_some(
+        &of::RUNNER_VERSION,
+        &[name, version(image).unwrap_or_default()],
+        version(image).map(|_| true),
+    );
     let Some(view) = snapshot.images.get(image) else { return };
     out.put_some(&of::IMAGE_BUILT, &[name], view.built);
     out.put(&of::IMAGE_THERE, &[name], view.id.is_some());
@@ -91,7 +95,8 @@ fn version(image: &str) -> Option<&str> {
     let (_, tag) = name.rsplit_once(':')?;
     let version = tag.strip_prefix('v').unwrap_or(tag);
     let numbers: Vec<&str> = version.split('.').collect();
-    let number = |text: &&str| !text.is_empty() && text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit());
+    let number =
+        |text: &&str| !text.is_empty() && text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit());
     (numbers.len() == 3 && numbers.iter().all(number)).then_some(version)
 }
 
@@ -107,7 +112,8 @@ fn held(out: &mut Exposition, pool: &str, held: &[Held]) {
 
 fn jobs(out: &mut Exposition, snapshot: &Snapshot) {
     let mut states: BTreeMap<(&str, &str), u32> = BTreeMap::new();
-    let (mut waiting, mut unserved): (BTreeMap<(&str, &str), u32>, BTreeMap<&str, u32>) = Default::default();
+    let mut waiting: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    let mut unserved: BTreeMap<&str, u32> = BTreeMap::new();
     let mut oldest: BTreeMap<&str, Time> = BTreeMap::new();
     for state in snapshot.pools.iter().filter(|state| state.pool.is_some()) {
         for word in ["held", "queued", "running"] {
@@ -151,7 +157,8 @@ mod tests {
     fn a_tag_that_is_a_version_tells_the_runners() {
         assert_eq!(version("ghcr.io/actions/actions-runner:2.330.0"), Some("2.330.0"));
         assert_eq!(version("localhost:5000/runner:v2.330.0@sha256:ab"), Some("2.330.0"));
-        for other in ["ghcr.io/x/y:latest", "localhost:5000/runner", "runner:2.330", "runner:2.330.0-alpine"] {
+        for other in ["ghcr.io/x/y:latest", "localhost:5000/runner", "runner:2.330", "runner:2.330.0-alpine"]
+        {
             assert_eq!(version(other), None, "{other}");
         }
     }
