@@ -100,6 +100,8 @@ papers() {
     for file in "$ROOT"/packaging/examples/*; do
         [[ ! -e $file ]] || put 0644 "$file" "$doc/examples/${file##*/}"
     done
+    put 0644 "$ROOT/packaging/prometheus/ghrunner.rules.yml" "$doc/examples/ghrunner.rules.yml"
+    put 0644 "$ROOT/packaging/grafana/ghrunner.json" "$doc/examples/ghrunner.json"
     zip "$doc/changelog.gz" <"$ROOT/CHANGELOG.md"
     "$ROOT/packaging/inventory" licences "$(machine_of "$PROGRAM")-unknown-linux-gnu" | zip "$doc/third-party-licences.gz"
 }

@@ -54,7 +54,7 @@ build() {
     need_engine
     local begun=$SECONDS
     say "Building with optimization (about seven minutes the first time, on two processors)"
-    (cd "$ROOT" && cargo bench --quiet --locked --no-run --bench fleet --bench pass --message-format=json) |
+    (cd "$ROOT" && cargo bench --quiet --locked --no-run --bench fleet --bench metrics --bench pass --message-format=json) |
         jq -r 'select(.executable) | "\(.target.name)=\(.executable)"' >"$WORK/programs"
     # The simulator's runner is no part of what is measured: the one of the tests will do.
     STANDIN_RUNNER=$(build_standin)
@@ -75,12 +75,17 @@ pass() {
     (cd "$ROOT" && "$(program pass)")
 }
 
+scrape() {
+    say "Measuring: metrics"
+    (cd "$ROOT" && "$(program metrics)")
+}
+
 # One object of all: each figure with its target and whether it was met.
 judge() {
     jq -cs '
         def one_job: . + {target_p50_ms: 10, target_p99_ms: 50, pass: (.above_p50_ms <= 10 and .above_p99_ms <= 50)};
         .[0] as $converge | .[1] as $reload | .[2] as $rest | .[3] as $pass |
-        .[4] as $burst | .[5] as $webhook | .[6] as $scale_set |
+        .[4] as $burst | .[5] as $webhook | .[6] as $scale_set | .[7] as $scrape |
         {converge: ($converge + {target: 1.10, pass: ($converge.ratio <= 1.10)}),
          burst: ($burst + {target: 1.10, pass: ($burst.ratio <= 1.10)}),
          job_webhook: ($webhook | one_job), job_scale_set: ($scale_set | one_job),
@@ -89,6 +94,7 @@ judge() {
                   target_mib: 25, pass: ($rest.rss_mib <= 25)},
          idle: {cpu_percent: $rest.cpu_percent, seconds: $rest.seconds, passes: $rest.passes, target_percent: 0.3,
                 pass: ($rest.cpu_percent <= 0.3)},
+         metrics: ($scrape + {target_ms: 20, pass: ($scrape.max_ms <= 20)}),
          decide: ($pass + {target_ms: 10, pass: ($pass.ms <= 10 and $pass.ratio_to_half <= 2.3)})}' "$@"
 }
 
@@ -106,6 +112,8 @@ table() {
          (.reload | ["saved file -> first engine call, \(.times) times", "max \(.max_ms) ms, median \(.p50_ms) ms", "150 ms", word]),
          (.memory | ["resident memory, \(.pools) pools and \(.runners) runners", "\(.rss_mib | r(1)) MiB (peak \(.peak_mib | r(1)))", "25 MiB", word]),
          (.idle | ["processor over \(.seconds) s in which nothing changes", "\(.cpu_percent | r(2)) %, \(.passes) passes", "0.3 %", word]),
+         (.metrics | ["/metrics with \(.pools) pools and \(.runners) runners",
+            "median \(.p50_ms) ms (\(.ratio_to_status) x of status), max \(.max_ms) ms", "20 ms", word]),
          (.decide | ["a pass over \(.pools) pools and \(.runners) runners", "\(.ms | r(2)) ms, \(.ratio_to_half) x of half the fleet", "10 ms, 2.3 x", word])]
         | .[] | @tsv' <<<"$1" | align
 }
@@ -136,8 +144,9 @@ main() {
     fleet reload "${RELOAD[@]}" >"$WORK/reload"
     fleet rest "${REST[@]}" >"$WORK/rest"
     pass >"$WORK/pass"
+    scrape >"$WORK/metrics"
     local all
-    all=$(judge "$WORK"/{converge,reload,rest,pass,burst,job-webhook,job-scale-set})
+    all=$(judge "$WORK"/{converge,reload,rest,pass,burst,job-webhook,job-scale-set,metrics})
     printf '\n'
     table "$all"
     [[ -z $JSON ]] || printf '%s\n' "$all"

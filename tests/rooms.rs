@@ -84,6 +84,17 @@ fn time_and_chance_are_arguments_where_things_are_decided() {
     }
 }
 
+#[test]
+fn prometheus_is_spoken_in_one_room_and_nothing_that_is_decided_reads_the_meter() {
+    for (file, text) in sources(Path::new("src")) {
+        let inside = file.starts_with("src/http/metrics");
+        let lines = || text.lines().filter(|line| !is_comment(line));
+        assert!(inside || !lines().any(|line| mentions(line, "prometheus_client")), "{}", file.display());
+        let decides = file.starts_with("src/decide");
+        assert!(!decides || !lines().any(|line| line.contains("Meter")), "{}", file.display());
+    }
+}
+
 fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with("//")
 }

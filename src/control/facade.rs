@@ -13,6 +13,7 @@ use super::Obstacle;
 use super::Question;
 use super::Snapshot;
 use crate::engine::EngineError;
+use crate::model::Meter;
 use crate::model::Mode;
 use crate::model::Plan;
 use crate::model::PoolName;
@@ -171,12 +172,23 @@ fn suggestion(name: &Option<String>) -> String {
 pub struct Facade {
     commands: mpsc::Sender<Command>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    meter: Arc<Meter>,
 }
 
 impl Facade {
     /// A door to a control loop that reads `commands` and publishes `snapshots`.
     pub fn new(commands: mpsc::Sender<Command>, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
-        Self { commands, snapshots }
+        Self { commands, snapshots, meter: Arc::default() }
+    }
+
+    /// The same door, with what was counted where things happen.
+    pub fn metered(self, meter: Arc<Meter>) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// What was counted where things happen.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The fleet as of the last pass.

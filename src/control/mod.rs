@@ -7,6 +7,7 @@
 mod clock;
 mod facade;
 mod listings;
+mod measure;
 mod memory;
 mod reconcile;
 mod settle;

@@ -30,6 +30,7 @@ use super::FacadeError;
 use super::Snapshot;
 use super::StateDir;
 use super::listings::Listed;
+use super::measure::Measure;
 use super::memory::Memory;
 use super::settle;
 use super::state::Marks;
@@ -45,6 +46,7 @@ use crate::github::AccessList;
 use crate::github::GitHub;
 use crate::model::Action;
 use crate::model::DemandView;
+use crate::model::Meter;
 use crate::model::Mode;
 use crate::model::Plan;
 use crate::model::PoolName;
@@ -135,6 +137,7 @@ pub struct Control<E: Engine, G: GitHub> {
     /// Why the marks could not be written, if they could not.
     unkept: Option<String>,
     told: tell::Told,
+    measure: Measure,
     passes: u64,
     started: Time,
     /// Since when a first complete look was had.
@@ -193,6 +196,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             marks,
             unkept: None,
             told: tell::Told::default(),
+            measure: Measure::new(Arc::default()),
             passes: 0,
             started,
             looked: None,
@@ -212,6 +216,11 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             makers,
             removers,
         }
+    }
+
+    /// The same loop, which writes what it counts into this meter.
+    pub fn metered(self, meter: Arc<Meter>) -> Self {
+        Self { measure: Measure::new(meter), ..self }
     }
 
     /// A receiver of the snapshot of each pass.
@@ -329,6 +338,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         let now = self.clock.now();
         let jitter = rand::RngExt::random(&mut self.rng);
         let same = self.scopes_sharing_credential(action);
+        self.measure.settled(&self.memory.book, action, outcome, now);
         settle::settle(&mut self.memory.book, action, outcome, now, jitter, &same);
         self.told.outcome(action, outcome, pass);
         match (action, outcome) {

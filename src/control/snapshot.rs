@@ -1,5 +1,6 @@
 //! What the daemon shows of itself: one immutable value for each pass.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,6 +9,7 @@ use super::Explanation;
 use crate::engine::EngineInfo;
 use crate::github::CredentialState;
 use crate::model::DemandView;
+use crate::model::ImageView;
 use crate::model::InstanceId;
 use crate::model::Mode;
 use crate::model::Phase;
@@ -59,6 +61,8 @@ pub struct Snapshot {
     pub jobs: Vec<Explanation>,
     /// What the sources of demand said last.
     pub demand: DemandView,
+    /// The images that pools name.
+    pub images: BTreeMap<String, ImageView>,
     /// Runners that are gone, the latest first, so many as are kept in memory.
     pub ended: Arc<Vec<PostMortem>>,
     /// The last pass's plan: what it began, what it held back.
@@ -93,6 +97,7 @@ impl Snapshot {
             runners: Vec::new(),
             jobs: Vec::new(),
             demand: DemandView::default(),
+            images: BTreeMap::new(),
             ended: Arc::default(),
             plan: Plan::default(),
         }

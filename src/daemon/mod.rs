@@ -45,6 +45,7 @@ use crate::github;
 use crate::http;
 use crate::http::ControlSocket;
 use crate::http::SocketError;
+use crate::model::Meter;
 use crate::systemd;
 use crate::systemd::Notifier;
 use crate::systemd::Secrets;
@@ -133,7 +134,9 @@ async fn live(
     let secrets = Arc::new(Secrets::from_env());
     let instance = systemd::instance(loaded.config.host.instance.as_deref());
     let registry = RegistrySource::new(RwLock::new(loaded.config.engine.registry_auth.clone()));
-    let github = Arc::new(ports::github(&loaded.config, &secrets, clock));
+    let meter = Arc::<Meter>::default();
+    meter.note(|readings| readings.watchdog = systemd::watchdog_interval());
+    let github = Arc::new(ports::github_with(&loaded.config, &secrets, clock, &meter));
     let ports = Ports {
         engine: Arc::new(ports::engine_with(
             &loaded.config,
@@ -141,6 +144,7 @@ async fn live(
             &secrets,
             clock,
             instance.clone(),
+            Arc::clone(&meter),
         )),
         github: Arc::clone(&github),
         instance: instance.clone(),
@@ -150,13 +154,13 @@ async fn live(
     let path = absolute(&options.config).display().to_string();
     let state = StateDir::new(absolute(&options.state_dir));
     let begun_with = loaded.config.clone();
-    let control = Control::new(ports, clock, seed(clock), state, path, loaded);
+    let control = Control::new(ports, clock, seed(clock), state, path, loaded).metered(Arc::clone(&meter));
 
     let stop = CancellationToken::new();
     let (ask, commands) = mpsc::channel(COMMANDS);
     let (changed, file_changed) = mpsc::channel(1);
     let snapshots = control.snapshots();
-    let facade = Facade::new(ask, snapshots.clone());
+    let facade = Facade::new(ask, snapshots.clone()).metered(meter);
     tokio::spawn(files.tell(Arc::clone(&load), changed, stop.clone()));
     let told: github::Clock = Arc::new(move || clock.now());
     let kept = (&instance, options.state_dir.as_path());

@@ -16,7 +16,9 @@ use crate::github::Auth;
 use crate::github::Client;
 use crate::github::CredentialSpec;
 use crate::github::SecretLoader;
+use crate::github::Tuning;
 use crate::model::InstanceId;
+use crate::model::Meter;
 use crate::systemd::Secrets;
 
 /// Where the registries' credentials are by the configuration in force, which may change while the engine stays.
@@ -25,16 +27,17 @@ pub(super) type RegistrySource = Arc<RwLock<Option<SecretSource>>>;
 /// The engine that the file names. Nothing is asked of it yet.
 pub fn engine(config: &Config, secrets: &Arc<Secrets>, clock: Clock, instance: InstanceId) -> DockerEngine {
     let source = RegistrySource::new(RwLock::new(config.engine.registry_auth.clone()));
-    engine_with(config, source, secrets, clock, instance)
+    engine_with(config, source, secrets, clock, instance, Arc::default())
 }
 
-/// The same, with registry credentials that are looked up where `source` says at that time.
+/// The same, with registry credentials that are looked up where `source` says at that time, and with a meter.
 pub(super) fn engine_with(
     config: &Config,
     source: RegistrySource,
     secrets: &Arc<Secrets>,
     clock: Clock,
     instance: InstanceId,
+    meter: Arc<Meter>,
 ) -> DockerEngine {
     let secrets = Arc::clone(secrets);
     DockerEngine::connect(EngineSpec {
@@ -47,12 +50,24 @@ pub(super) fn engine_with(
         }),
         clock: Arc::new(move || clock.now()),
         journal_socket: PathBuf::from(JOURNAL_SOCKET),
+        meter,
     })
 }
 
 /// GitHub for all credentials of the file. Nothing is asked of it yet, and no secret is read.
 pub fn github(config: &Config, secrets: &Arc<Secrets>, clock: Clock) -> Client {
-    Client::new(credentials(config, secrets), Arc::new(move || clock.now()))
+    github_with(config, secrets, clock, &Arc::default())
+}
+
+/// The same, with a meter.
+pub(super) fn github_with(
+    config: &Config,
+    secrets: &Arc<Secrets>,
+    clock: Clock,
+    meter: &Arc<Meter>,
+) -> Client {
+    let tuning = Tuning { meter: Arc::clone(meter), ..Tuning::default() };
+    Client::tuned(credentials(config, secrets), Arc::new(move || clock.now()), tuning)
 }
 
 /// The file's credentials, each with a way to its secret.

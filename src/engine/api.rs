@@ -193,6 +193,20 @@ impl EngineError {
         !matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. } | Self::NameTaken { .. })
     }
 
+    /// A word for its kind that stays.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::TimedOut { .. } => "timed_out",
+            Self::NameTaken { .. } => "name_taken",
+            Self::NoSuchImage { .. } => "no_image",
+            Self::Pull { .. } => "pull_failed",
+            Self::SidecarNotReady { .. } => "inner_engine",
+            Self::Refused { status: 404, .. } => "not_found",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
     /// What it means for whoever goes on.
     pub fn class(&self) -> ErrorClass {
         match self {

@@ -11,6 +11,7 @@ use crate::model::Container;
 use crate::model::ContainerId;
 use crate::model::InstanceId;
 use crate::model::Leftover;
+use crate::model::Meter;
 use crate::model::Secret;
 use crate::model::Time;
 
@@ -55,6 +56,8 @@ pub struct EngineSpec {
     pub clock: Clock,
     /// Usually [`JOURNAL_SOCKET`].
     pub journal_socket: PathBuf,
+    /// Counts and times the calls.
+    pub meter: Arc<Meter>,
 }
 
 impl fmt::Debug for EngineSpec {
@@ -96,7 +99,7 @@ impl DockerEngine {
     pub fn connect(spec: EngineSpec) -> Self {
         Self {
             shared: Arc::new(Shared {
-                link: Arc::new(Link::new(spec.endpoint, spec.journal_socket)),
+                link: Arc::new(Link::new(spec.endpoint, spec.journal_socket, spec.meter)),
                 instance: spec.instance,
                 registry_auth: spec.registry_auth,
                 clock: spec.clock,

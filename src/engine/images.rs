@@ -11,6 +11,7 @@ use bollard::errors::Error;
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
+use tokio::time::Instant;
 
 use crate::model::ImageId;
 
@@ -74,7 +75,10 @@ pub(super) async fn pull(
             guard
         }
     };
-    ask(link, auth, reference, progress).await?;
+    let begun = Instant::now();
+    let asked = ask(link, auth, reference, progress).await;
+    link.took("pull an image", asked.as_ref().err(), begun);
+    asked?;
     drop(guard);
     image(link, reference)
         .await?

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bollard::API_DEFAULT_VERSION;
 use bollard::Docker;
 use bollard::errors::Error;
+use tokio::time::Instant;
 
 use super::EngineError;
 use super::body::HostFacts;
@@ -17,6 +18,7 @@ use super::body::Privilege;
 use super::error::meaning;
 use super::info;
 use super::network::KnownNetworks;
+use crate::model::Meter;
 
 /// Questions that need no work: lists, looks.
 pub(super) const LOOK: Duration = Duration::from_secs(10);
@@ -34,6 +36,7 @@ pub(super) struct Link {
     journal_socket: std::path::PathBuf,
     current: Mutex<Option<Arc<Session>>>,
     opening: tokio::sync::Mutex<()>,
+    meter: Arc<Meter>,
 }
 
 /// What holds as long as the engine is the same process.
@@ -50,8 +53,9 @@ pub(super) struct Session {
 }
 
 impl Link {
-    pub(super) fn new(endpoint: String, journal_socket: std::path::PathBuf) -> Self {
-        Self { endpoint, journal_socket, current: Mutex::new(None), opening: tokio::sync::Mutex::new(()) }
+    pub(super) fn new(endpoint: String, journal_socket: std::path::PathBuf, meter: Arc<Meter>) -> Self {
+        let (current, opening) = (Mutex::new(None), tokio::sync::Mutex::new(()));
+        Self { endpoint, journal_socket, current, opening, meter }
     }
 
     pub(super) fn endpoint(&self) -> &str {
@@ -128,11 +132,20 @@ impl Link {
         within: Duration,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, EngineError> {
-        match tokio::time::timeout(within, answer).await {
+        let begun = Instant::now();
+        let result = match tokio::time::timeout(within, answer).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(err)) => Err(self.told(call, within, err)),
             Err(_) => Err(EngineError::TimedOut { call, within }),
-        }
+        };
+        self.took(call, result.as_ref().err(), begun);
+        result
+    }
+
+    /// Writes down what came of a call.
+    pub(super) fn took(&self, call: &'static str, error: Option<&EngineError>, begun: Instant) {
+        let (result, took) = (error.map_or("ok", EngineError::word), begun.elapsed());
+        self.meter.note(|readings| readings.engine.took(call, result, took));
     }
 
     /// What an error means; one that says that the engine went away ends the session.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use http::HeaderValue;
 use http::Method;
@@ -209,6 +210,7 @@ impl Credential {
         self.ledger().sending();
         let result = transport.send(request, &self.tuning).await;
         let received = self.now();
+        self.took(call.kind, result.as_ref().ok(), received.since(sent));
         let (credential, method, path) = (&self.spec.name, &call.method, uri.path());
         match result {
             Ok(answer) => {
@@ -233,6 +235,12 @@ impl Credential {
                 Err(Fault { error, lost: sent })
             }
         }
+    }
+
+    /// Writes down what came of a call.
+    pub(super) fn took(&self, call: &'static str, answer: Option<&Answer>, took: Duration) {
+        let result = answer.map_or("unreachable", |answer| outcome(answer.status));
+        self.tuning.meter.note(|readings| readings.github.took(call, result, took));
     }
 
     fn request(&self, call: &Call, uri: &Uri, bearer: &Bearer) -> Result<Request<OctoBody>, GitHubError> {
@@ -293,6 +301,21 @@ impl Credential {
             Verdict::Odd => call.malformed(format!("its status is {status}")),
         };
         Err(error.into())
+    }
+}
+
+/// The kind of an answer, in a word that stays.
+fn outcome(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..300 => "ok",
+        304 => "not_modified",
+        300..400 => "redirect",
+        401 => "unauthorized",
+        403 => "forbidden",
+        404 => "not_found",
+        429 => "limited",
+        400..500 => "refused",
+        _ => "failed",
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::CredentialName;
+use crate::model::Meter;
 use crate::model::Secret;
 use crate::model::Time;
 
@@ -117,6 +118,8 @@ pub struct Tuning {
     /// logins with bad credentials lock the account out
     /// (<https://docs.github.com/rest/authentication/authenticating-to-the-rest-api#failed-login-limit>).
     pub rejected_pause: Duration,
+    /// Counts and times the calls.
+    pub meter: Arc<Meter>,
 }
 
 impl Default for Tuning {
@@ -130,6 +133,7 @@ impl Default for Tuning {
             body_limit: 8 << 20,
             mend_timeout: Duration::from_secs(20),
             rejected_pause: Duration::from_secs(30),
+            meter: Arc::default(),
         }
     }
 }

@@ -22,6 +22,7 @@ mod front;
 mod intake;
 mod jobs;
 mod log_level;
+pub mod metrics;
 mod openapi;
 mod page;
 mod peer;

@@ -29,6 +29,7 @@ use super::docs_page;
 use super::dto;
 use super::jobs;
 use super::log_level;
+use super::metrics;
 use super::pools;
 use super::probes;
 use super::runners;
@@ -73,6 +74,7 @@ const WITH_BODY: [(&str, &str); 2] =
         pools::scale_up_all, pools::scale_down_all, pools::drain_all, pools::resume_all,
         runners::runners, runners::runner, runners::logs, runners::remove_runner, runners::remove_all_runners, runners::ended,
         jobs::jobs, jobs::explain_job, jobs::explain,
+        metrics::metrics, metrics::metrics_beside,
     ),
     components(schemas(Problem, dto::Done)),
     security(("bearer" = [])),

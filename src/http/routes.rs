@@ -21,6 +21,7 @@ use super::dto;
 use super::envelope;
 use super::jobs;
 use super::log_level;
+use super::metrics;
 use super::openapi;
 use super::pools;
 use super::probes;
@@ -53,11 +54,13 @@ fn around(api: Api, gate: Gate) -> Router {
         .nest("/api/v1", v1)
         .merge(probes::routes())
         .merge(openapi::routes())
+        .merge(metrics::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(Extension(api.level))
         .layer(middleware::from_fn_with_state(gate, access::guard))
         .layer(middleware::from_fn(envelope::envelope))
+        .layer(middleware::from_fn_with_state(api.facade.clone(), metrics::count))
         .with_state(api.facade)
 }
 

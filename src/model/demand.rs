@@ -73,6 +73,8 @@ pub struct SetView {
     pub statistics: Option<(SetStatistics, Time)>,
     /// What GitHub's count and what is seen here disagree about.
     pub disagreement: Option<String>,
+    /// How many sessions were opened for it since the start: more than one, and one was lost.
+    pub sessions: u64,
 }
 
 /// What is being done about a scale set.

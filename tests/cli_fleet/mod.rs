@@ -341,6 +341,7 @@ pub fn snapshot() -> Snapshot {
         runners: vec![runner(0, Phase::Busy), runner(1, Phase::Idle)],
         jobs: vec![job()],
         demand: DemandView::default(),
+        images: std::collections::BTreeMap::new(),
         ended: Arc::new(vec![ended()]),
         plan,
     }

@@ -159,6 +159,7 @@ impl Line<'_> {
             state,
             statistics,
             disagreement: None,
+            sessions: 1,
         });
     }
 }

@@ -294,6 +294,7 @@ fn a_scale_set_about_which_github_contradicts_itself_is_told_as_long_as_a_pool_n
         state: SetState::Listening,
         statistics: Some((SetStatistics { assigned: 40, ..SetStatistics::default() }, NOW)),
         disagreement: words.map(str::to_owned),
+        sessions: 1,
     };
     world.demand.sets = vec![view("alpha", Some("it has 40 jobs and none")), view("gone", Some("another"))];
     let advice = |world: &World| settle::pass(&policy, world, NOW).report.advice;

@@ -182,6 +182,7 @@ pub(crate) fn engine(endpoint: &str, instance: &InstanceId, auth: RegistryAuth) 
         registry_auth: auth,
         clock: Arc::new(now),
         journal_socket: PathBuf::from(JOURNAL_SOCKET),
+        meter: Arc::default(),
     })
 }
 

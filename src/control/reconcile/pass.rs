@@ -236,9 +236,11 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             runners: status::runners(&self.policy, world, now),
             jobs,
             demand: world.demand.clone(),
+            images: world.engine.images.clone(),
             ended: Arc::clone(&self.memory.ended),
             plan,
         };
+        self.measure.looked(&snapshot, took);
         self.last = Arc::new(snapshot);
         self.snapshots.send_replace(Arc::clone(&self.last));
     }

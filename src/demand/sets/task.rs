@@ -56,6 +56,8 @@ pub(super) struct Task<G> {
     attempt: u32,
     /// Waits in a row that were answered at once with nothing new.
     quick: u32,
+    /// Sessions that were opened.
+    sessions: u64,
     state: SetState,
     /// The trouble that was told last.
     trouble: Option<String>,
@@ -79,6 +81,7 @@ impl<G: ScaleSets> Task<G> {
             taken: 0,
             attempt: 0,
             quick: 0,
+            sessions: 0,
             state: SetState::Opening,
             trouble: None,
         }
@@ -154,6 +157,7 @@ impl<G: ScaleSets> Task<G> {
         (self.offers, self.taken) = (OFFER_TRIES, 0);
         let statistics = session.statistics;
         self.session = Some(session);
+        self.sessions += 1;
         self.note_session();
         self.counted(statistics);
         self.publish();
@@ -351,6 +355,7 @@ impl<G: ScaleSets> Task<G> {
             state: self.state.clone(),
             statistics: self.count,
             disagreement: (!disagreement.is_empty()).then(|| disagreement.join("; ")),
+            sessions: self.sessions,
         };
         self.desk.board.post(&self.key, Some((view, self.heard.jobs().cloned().collect())));
     }

@@ -124,10 +124,12 @@ impl Credential {
     pub(super) async fn speak(&self, ask: &Ask, line: Line<'_>) -> Result<Answer, Fault> {
         let (method, path, origin) = (&ask.method, line.uri.path().to_owned(), origin(&line.uri));
         let (limit, token) = (line.limit, line.token);
+        let kind = if line.capacity.is_some() { "await-message" } else { "actions-service" };
         let request = self.utter(ask, line)?;
         let sent = self.now();
         let transport = self.transport()?;
         let result = transport.send_within(request, limit, self.tuning.body_limit).await;
+        self.took(kind, result.as_ref().ok(), self.now().since(sent));
         let (credential, ms) = (&self.spec.name, self.now().since(sent).as_millis());
         match result {
             Ok(answer) => {

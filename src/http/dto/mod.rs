@@ -40,6 +40,8 @@ pub use steering::Lower;
 pub use steering::Removed;
 pub use time::Timestamp;
 
+pub(super) use plan::word as held_word;
+
 use serde::Deserialize;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -141,6 +141,11 @@ impl From<&model::Held> for Held {
     }
 }
 
+/// The stable word for a reason.
+pub(in crate::http) fn word(reason: &HeldReason) -> &'static str {
+    kind(reason).0
+}
+
 /// The stable word for a reason, and its end where it has one.
 pub(super) fn kind(reason: &HeldReason) -> (&'static str, Option<model::Time>) {
     match reason {
