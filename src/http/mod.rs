@@ -9,13 +9,16 @@
 //! living one's socket; no answer holds a secret, since none of the shapes has a place for one; nothing that the network
 //! sends is read, kept or told beyond a bound, and nothing of it is believed without a signature.
 
+mod dashboard;
 pub mod dto;
+mod events;
 mod intake;
 mod peer;
 mod problem;
 mod routes;
 mod server;
 mod socket;
+mod trend;
 
 pub use intake::Intake;
 pub use intake::IntakeLimits;

@@ -64,9 +64,13 @@ pub fn router(facade: Facade, operators: Operators) -> Router {
         .route("/runners/{name}/drain", post(drain_runner))
         .route("/ended", get(ended))
         .route("/reload", post(reload))
-        .route("/mode", post(set_mode));
+        .route("/mode", post(set_mode))
+        .merge(super::events::routes())
+        .merge(super::trend::routes());
     Router::new()
-        .nest("/v1", v1)
+        .nest("/v1", v1.clone())
+        .nest("/api/v1", v1)
+        .merge(super::dashboard::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -4,6 +4,7 @@
 
 mod fleet;
 mod jobs;
+mod live;
 mod plan;
 mod status;
 mod time;
@@ -18,6 +19,12 @@ pub use fleet::Runner;
 pub use jobs::Boost;
 pub use jobs::Explanation;
 pub use jobs::Job;
+pub use live::Change;
+pub use live::KeyedJob;
+pub use live::Opening;
+pub use live::Sample;
+pub use live::Trend;
+pub use live::WhoAmI;
 pub use plan::Action;
 pub use plan::Held;
 pub use plan::Plan;
