@@ -13,7 +13,7 @@ export function start() {
   body = made.body;
   rest = el('p.none');
   $('ended').append(made.node, rest);
-  set($('ended'), { tabindex: '0', role: 'region', 'aria-labelledby': 'h-ended' });
+  set($('ended'), { tabindex: '0', role: 'group', 'aria-label': 'List of ended runners' });
   $('ended-kind').addEventListener('change', draw);
 }
 

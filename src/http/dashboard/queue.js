@@ -13,7 +13,7 @@ export function start() {
   body = made.body;
   rest = el('p.none');
   $('queue').append(made.node, rest);
-  set($('queue'), { tabindex: '0', role: 'region', 'aria-labelledby': 'h-queue' });
+  set($('queue'), { tabindex: '0', role: 'group', 'aria-label': 'List of jobs' });
   $('queue-state').addEventListener('change', draw);
   $('queue-find').addEventListener('input', draw);
 }
