@@ -49,6 +49,10 @@ impl Stage {
         Self { socket, publish, facade, stop, runtime: Some(runtime), _dir: dir }
     }
 
+    fn wait(&self, time: Duration) {
+        self.runtime.as_ref().unwrap().block_on(async { tokio::time::sleep(time).await });
+    }
+
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {
         self.publish.send_modify(|s| change(Arc::make_mut(s)));
     }
@@ -299,6 +303,9 @@ fn the_page_and_its_parts_are_there_and_the_past_can_be_asked_for() {
     assert!(get("/api/v1/trend?since=yesterday").0.starts_with("http/1.1 400"));
     let who: dto::WhoAmI = serde_json::from_str(&get("/api/v1/whoami").1).unwrap();
     assert_eq!(who.role, "operate");
+    // What a page of another site has a browser send to a forwarded port.
+    let evil = "/api/v1/status HTTP/1.1\r\norigin: https://evil.example\r\nsec-fetch-site: cross-site\r\nx: ";
+    assert!(get(evil).0.starts_with("http/1.1 403"));
 }
 
 const LISTENERS: usize = 200;
@@ -339,7 +346,7 @@ fn two_hundred_listeners_cost_little() {
                     runner.since = Some(Time::from_secs(turn));
                 }
             });
-            stage.runtime.as_ref().unwrap().block_on(tokio::time::sleep(Duration::from_millis(1000)));
+            stage.wait(Duration::from_secs(1));
         }
     };
     turns(0, 3);

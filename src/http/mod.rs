@@ -13,6 +13,7 @@ mod dashboard;
 pub mod dto;
 mod events;
 mod intake;
+mod origin;
 mod peer;
 mod problem;
 mod routes;

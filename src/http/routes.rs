@@ -23,6 +23,7 @@ use serde::Deserialize;
 use super::Operators;
 use super::Problem;
 use super::dto;
+use super::origin;
 use super::peer;
 use crate::control::Facade;
 use crate::control::FacadeError;
@@ -74,6 +75,7 @@ pub fn router(facade: Facade, operators: Operators) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(origin::guard))
         .layer(middleware::from_fn_with_state(operators, peer::guard))
         .with_state(facade)
 }

@@ -40,6 +40,9 @@ impl Browser {
         let mut browser = Self { driver, session: String::new(), agent: config.into(), _profile: profile };
         let base = format!("http://127.0.0.1:{port}");
         browser.session = format!("{base}/session/{}", browser.begin(&base));
+        // What its own first page did is no matter of ours.
+        browser.go("about:blank");
+        (browser.console(), browser.asked());
         browser
     }
 

@@ -148,11 +148,11 @@ pub(crate) fn snapshot(runners: u32, turn: u32, now: Time) -> Snapshot {
     }
     let names: Vec<PoolName> = POOLS.iter().map(|(name, ..)| PoolName::parse(name).unwrap()).collect();
     let weights: u32 = POOLS.iter().map(|(.., weight)| weight).sum();
+    let mut counts = POOLS.map(|(.., weight)| (runners * weight / weights).max(1));
+    counts[0] += runners.saturating_sub(counts.iter().sum());
     let mut states = Vec::new();
-    for (name, (.., weight)) in names.iter().zip(POOLS) {
-        for slot in 0..(runners * weight / weights).max(1) {
-            states.push(runner(name, slot, turn, now));
-        }
+    for (name, count) in names.iter().zip(counts) {
+        states.extend((0..count).map(|slot| runner(name, slot, turn, now)));
     }
     s.jobs = jobs(&states, now);
     s.pools = pools(&names, &states, runners);

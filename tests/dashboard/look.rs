@@ -109,6 +109,8 @@ async fn everything_can_be_done_by_keyboard() {
         assert_ne!(browser.eval("document.activeElement.dataset.runner"), first);
         browser.keys(ENTER);
         browser.until("the runner's dialog", "document.querySelector('dialog[open]')");
+        let shown = browser.eval("document.querySelector('dialog[open]').innerText").as_str().unwrap().to_owned();
+        assert!(shown.contains("At GitHub") && shown.contains(", slot ") && !shown.contains("[object"), "{shown}");
         for _ in 0..6 {
             browser.keys(TAB);
             let within = browser.eval("document.activeElement === document.body || document.querySelector('dialog').contains(document.activeElement)");
@@ -159,17 +161,4 @@ async fn a_lost_connection_is_told_and_mended() {
             "ERR_EMPTY_RESPONSE",
         ],
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs chromium; run by .ci/dashboard"]
-async fn serves_for_eyes() {
-    let Ok(port_file) = std::env::var("GHRUNNER_DASHBOARD_SERVE") else { return };
-    let runners = std::env::var("GHRUNNER_DASHBOARD_RUNNERS").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
-    let fake = Fake::start(runners);
-    std::fs::write(port_file, fake.socket.display().to_string()).unwrap();
-    for turn in 0.. {
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        fake.change(|s| *s = fake::snapshot(runners, turn, Clock::system().now()));
-    }
 }

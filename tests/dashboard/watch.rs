@@ -13,7 +13,7 @@ const POOL: &str = "[pools.a-{P}]\norg = \"acme\"\ngroup = \"ci\"\ndemand = \"po
 #[ignore = "needs chromium; run by .ci/dashboard"]
 async fn a_job_is_watched_from_its_queue_to_its_end_and_its_pool_is_drained() {
     let mut bench = Bench::new("dashboard").await;
-    bench.github = "poll_interval = \"2s\"\n".to_owned();
+    bench.github = "poll_interval = \"5s\"\n".to_owned();
     bench.start(POOL).await;
     bench.wait("a first look", |s| s.ready).await;
     let door = Door::to(&bench.daemon.socket()).await;

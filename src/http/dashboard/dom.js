@@ -8,7 +8,7 @@ export function el(what, attributes = {}, ...children) {
   const node = document.createElement(name);
   if (classes.length) node.className = classes.join(' ');
   set(node, attributes);
-  node.append(...children.flat().filter((child) => child != null && child !== false));
+  node.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
   return node;
 }
 
