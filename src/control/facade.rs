@@ -7,11 +7,16 @@ use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
+use super::Clock;
 use super::Explanation;
 use super::Obstacle;
 use super::Question;
+use super::Sample;
 use super::Snapshot;
+use super::TREND_EVERY;
+use super::Trend;
 use crate::engine::EngineError;
 use crate::model::Meter;
 use crate::model::Mode;
@@ -173,12 +178,13 @@ pub struct Facade {
     commands: mpsc::Sender<Command>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     meter: Arc<Meter>,
+    trend: Arc<Trend>,
 }
 
 impl Facade {
     /// A door to a control loop that reads `commands` and publishes `snapshots`.
     pub fn new(commands: mpsc::Sender<Command>, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
-        Self { commands, snapshots, meter: Arc::default() }
+        Self { commands, snapshots, meter: Arc::default(), trend: Arc::default() }
     }
 
     /// The same door, with what was counted where things happen.
@@ -199,6 +205,27 @@ impl Facade {
     /// A receiver that wakes on each new snapshot.
     pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
+    }
+
+    /// The samples of the last hours that were taken after that moment, oldest first.
+    pub fn trend(&self, after: Time) -> Vec<Sample> {
+        self.trend.since(after)
+    }
+
+    /// Samples the fleet until `stop`, for [`Self::trend`].
+    pub async fn keep_trend(self, clock: Clock, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(TREND_EVERY)).await.is_some() {
+            self.sample(clock.now());
+        }
+    }
+
+    /// Samples the fleet as it is now. Before the first complete look there is nothing to tell but noughts that may be
+    /// wrong.
+    pub fn sample(&self, now: Time) {
+        let snapshot = self.snapshot();
+        if snapshot.ready {
+            self.trend.add(Sample::of(&snapshot, now));
+        }
     }
 
     /// What a pass would do now.

@@ -16,6 +16,7 @@ mod state;
 mod status;
 mod survey;
 mod tell;
+mod trend;
 mod watch;
 
 pub use crate::decide::Explanation;
@@ -37,4 +38,8 @@ pub use snapshot::PoolState;
 pub use snapshot::RunnerState;
 pub use snapshot::Snapshot;
 pub use state::StateDir;
+pub use trend::Sample;
+pub use trend::TREND_EVERY;
+pub use trend::TREND_KEPT;
+pub use trend::Trend;
 pub use watch::WatchedFiles;

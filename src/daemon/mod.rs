@@ -194,6 +194,7 @@ async fn live(
         stop: stop.clone(),
         heartbeat: heartbeat(),
     };
+    tokio::spawn(facade.clone().keep_trend(clock, stop.clone()));
     let mirror = tokio::spawn(mirror(notifier.clone(), snapshots));
     let server = tokio::spawn(http::serve(socket, api, stop.clone()));
     let obey = tokio::spawn(obey(signals, notifier, facade, stop.clone()));

@@ -25,10 +25,16 @@ use super::Operators;
 use super::Peer;
 use super::Problem;
 use super::body;
+use super::dashboard;
 use super::envelope::RequestId;
 
 /// What may be asked of the network without a credential: it tells nothing of the fleet.
 pub(super) const OPEN: [&str; 4] = ["/health", "/ready", "/openapi.json", "/docs"];
+
+/// Whether a path is open: those above, and the files of the dashboard, which asks for a credential itself.
+fn is_open(path: &str) -> bool {
+    OPEN.contains(&path) || dashboard::is_file(path)
+}
 
 /// As much of a path or body as the journal shows.
 const SHOWN: usize = 300;
@@ -59,6 +65,15 @@ pub(super) enum Caller {
 }
 
 impl Caller {
+    /// What they may do; nothing where it is not known who they are.
+    pub(super) fn role(&self) -> Option<Role> {
+        match self {
+            Self::Process(_) => Some(Role::Operate),
+            Self::Bearer { role, .. } => Some(*role),
+            Self::Nobody => None,
+        }
+    }
+
     /// The name that a record has.
     pub(super) fn name(&self) -> String {
         match self {
@@ -81,7 +96,7 @@ pub(super) enum Gate {
 /// The role that a request needs; none for what is open.
 fn needed(method: &Method, path: &str) -> Option<Role> {
     match *method {
-        Method::GET | Method::HEAD if OPEN.contains(&path) => None,
+        Method::GET | Method::HEAD if is_open(path) => None,
         Method::GET | Method::HEAD => Some(Role::Read),
         _ => Some(Role::Operate),
     }
@@ -205,6 +220,8 @@ mod tests {
             assert_eq!(needed(&method, "/health"), Some(Role::Operate), "{method}");
         }
         assert!(OPEN.iter().all(|path| needed(&Method::GET, path).is_none()));
+        assert_eq!((needed(&Method::GET, "/"), needed(&Method::POST, "/")), (None, Some(Role::Operate)));
+        assert_eq!(needed(&Method::GET, "/dashboard/other.js"), Some(Role::Read));
         assert_eq!(needed(&Method::GET, "/health/"), Some(Role::Read));
     }
 }

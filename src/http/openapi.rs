@@ -27,6 +27,7 @@ use super::Problem;
 use super::access::OPEN;
 use super::docs_page;
 use super::dto;
+use super::events;
 use super::jobs;
 use super::log_level;
 use super::metrics;
@@ -34,6 +35,7 @@ use super::pools;
 use super::probes;
 use super::runners;
 use super::service;
+use super::trend;
 use crate::control::Facade;
 
 /// What stands in every operation's description beside its own answers: status, and what it means.
@@ -75,8 +77,9 @@ const WITH_BODY: [(&str, &str); 2] =
         runners::runners, runners::runner, runners::logs, runners::remove_runner, runners::remove_all_runners, runners::ended,
         jobs::jobs, jobs::explain_job, jobs::explain,
         metrics::metrics, metrics::metrics_beside,
+        events::events, trend::trend, trend::whoami,
     ),
-    components(schemas(Problem, dto::Done)),
+    components(schemas(Problem, dto::Done, dto::Opening, dto::Change)),
     security(("bearer" = [])),
     modifiers(&Frame)
 )]

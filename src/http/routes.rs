@@ -18,15 +18,19 @@ use super::access;
 use super::access::Gate;
 use super::cors;
 use super::dto;
+use super::dashboard;
 use super::envelope;
+use super::events;
 use super::jobs;
 use super::log_level;
 use super::metrics;
 use super::openapi;
+use super::origin;
 use super::pools;
 use super::probes;
 use super::runners;
 use super::service;
+use super::trend;
 
 /// The longest that a boost or a level may be for.
 pub(super) const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -35,7 +39,7 @@ pub(super) type Answer<T> = Result<Json<T>, Problem>;
 
 /// All routes, for processes of this host.
 pub(super) fn over_socket(api: Api, operators: Operators) -> Router {
-    around(api, Gate::Socket(operators))
+    around(api, Gate::Socket(operators)).layer(middleware::from_fn(origin::guard))
 }
 
 /// All routes, for whoever has a credential.
@@ -49,12 +53,15 @@ fn around(api: Api, gate: Gate) -> Router {
         .merge(pools::routes())
         .merge(runners::routes())
         .merge(jobs::routes())
-        .merge(log_level::routes());
+        .merge(log_level::routes())
+        .merge(events::routes())
+        .merge(trend::routes());
     Router::new()
         .nest("/api/v1", v1)
         .merge(probes::routes())
         .merge(openapi::routes())
         .merge(metrics::routes())
+        .merge(dashboard::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(Extension(api.level))
