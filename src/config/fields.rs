@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::schema::CREDENTIALS;
 use super::schema::Default;
 use super::schema::ENGINE;
+use super::schema::HISTORY;
 use super::schema::HOST;
 use super::schema::HTTP;
 use super::schema::POOL;
@@ -35,6 +36,8 @@ pub(crate) static HOST_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&HO
 pub(crate) static HTTP_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&HTTP));
 /// What `[webhook]` falls back on.
 pub(crate) static WEBHOOK_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&WEBHOOK));
+/// What `[history]` falls back on.
+pub(crate) static HISTORY_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&HISTORY));
 /// What `host.reserve` falls back on.
 pub(crate) static RESERVE_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&RESERVE));
 /// What `[[pools.NAME.schedule]]` falls back on.
@@ -207,7 +210,7 @@ mod tests {
     #[test]
     fn every_built_in_default_is_toml_and_fits_its_own_key() {
         for section in
-            [&CREDENTIALS, &ENGINE, &HOST, &HTTP, &WEBHOOK, &RESERVE, &POOL, &SCHEDULE, &PRIORITY_RULE]
+            [&CREDENTIALS, &ENGINE, &HOST, &HTTP, &WEBHOOK, &HISTORY, &RESERVE, &POOL, &SCHEDULE, &PRIORITY_RULE]
         {
             let values = section.keys().filter(|key| matches!(key.default, Default::Value(_))).count();
             let table = built_in(section);

@@ -6,6 +6,7 @@ use super::schema::APP;
 use super::schema::CREDENTIALS;
 use super::schema::Default;
 use super::schema::ENGINE;
+use super::schema::HISTORY;
 use super::schema::HOST;
 use super::schema::HTTP;
 use super::schema::Key;
@@ -27,7 +28,7 @@ struct Chapter {
     section: &'static Section,
 }
 
-static CHAPTERS: [Chapter; 12] = [
+static CHAPTERS: [Chapter; 13] = [
     Chapter {
         title: "`[github]`",
         text: "Where GitHub is and who ghrunner is there. A token or an App is needed, one of the two.",
@@ -36,7 +37,7 @@ static CHAPTERS: [Chapter; 12] = [
     Chapter { title: "App", text: "`app = { … }` in `[github]` and `[credentials.NAME]`.", section: &APP },
     Chapter {
         title: "Secrets",
-        text: "Secrets do not stand in the file, only where they are. `token`, `private_key`, `secret` and `old_secret` are a \
+        text: "Secrets do not stand in the file, only where they are. `token`, `private_key`, `secret`, `old_secret` and `url` in `[history]` are a \
                table with exactly one of these keys.",
         section: &SECRET,
     },
@@ -68,6 +69,12 @@ static CHAPTERS: [Chapter; 12] = [
         text: "Deliveries of GitHub's webhooks, for pools with `demand = \"webhook\"`. How to set the hook up at GitHub stands in \
                [Webhooks](webhooks.md).",
         section: &WEBHOOK,
+    },
+    Chapter {
+        title: "`[history]`",
+        text: "What is kept of what was: jobs, runners, decisions and an audit trail, in SQLite or PostgreSQL. See \
+               [History](history.md).",
+        section: &HISTORY,
     },
     Chapter {
         title: "`[pools.NAME]`, `[defaults]`",

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::Clock;
 use super::Command;
 use super::ConfigState;
+use super::Deeds;
 use super::FacadeError;
 use super::Snapshot;
 use super::StateDir;
@@ -135,6 +136,7 @@ pub struct Control<E: Engine, G: GitHub> {
     /// Why the marks could not be written, if they could not.
     unkept: Option<String>,
     told: tell::Told,
+    deeds: Deeds,
     passes: u64,
     started: Time,
     ready: bool,
@@ -191,6 +193,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             marks,
             unkept: None,
             told: tell::Told::default(),
+            deeds: Deeds::default(),
             passes: 0,
             started,
             ready: false,
@@ -209,6 +212,13 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             makers,
             removers,
         }
+    }
+
+    /// Leaves what it has done with `deeds`, which never holds it up.
+    #[must_use]
+    pub fn with_deeds(mut self, deeds: Deeds) -> Self {
+        self.deeds = deeds;
+        self
     }
 
     /// A receiver of the snapshot of each pass.
@@ -328,6 +338,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         let same = self.scopes_sharing_credential(action);
         settle::settle(&mut self.memory.book, action, outcome, now, jitter, &same);
         self.told.outcome(action, outcome, pass);
+        self.deeds.leave(action, outcome, now, pass);
         match (action, outcome) {
             (Action::Pull { image }, _) => self.memory.survey.pulled(image, outcome, now, jitter),
             (Action::Create(new), Ok(_)) => self.memory.listings.refresh(&new.scope),

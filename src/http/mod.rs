@@ -10,6 +10,7 @@
 //! sends is read, kept or told beyond a bound, and nothing of it is believed without a signature.
 
 pub mod dto;
+mod history;
 mod intake;
 mod peer;
 mod problem;

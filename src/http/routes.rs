@@ -23,6 +23,7 @@ use serde::Deserialize;
 use super::Operators;
 use super::Problem;
 use super::dto;
+use super::history;
 use super::peer;
 use crate::control::Facade;
 use crate::control::FacadeError;
@@ -64,12 +65,14 @@ pub fn router(facade: Facade, operators: Operators) -> Router {
         .route("/runners/{name}/drain", post(drain_runner))
         .route("/ended", get(ended))
         .route("/reload", post(reload))
-        .route("/mode", post(set_mode));
+        .route("/mode", post(set_mode))
+        .merge(history::routes());
     Router::new()
         .nest("/v1", v1)
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(facade.clone(), history::note))
         .layer(middleware::from_fn_with_state(operators, peer::guard))
         .with_state(facade)
 }

@@ -4,6 +4,7 @@
 //! **Does not know** whether the values go together: that is for the rules, and a draft that breaks one is thrown away.
 
 mod github;
+mod history;
 mod host;
 mod net;
 mod pool;
@@ -18,6 +19,7 @@ use super::fields::CREDENTIALS_DEFAULTS;
 use super::fields::EMPTY;
 use super::fields::ENGINE_DEFAULTS;
 use super::fields::Fields;
+use super::fields::HISTORY_DEFAULTS;
 use super::fields::HOST_DEFAULTS;
 use super::fields::HTTP_DEFAULTS;
 use super::fields::POOL_DEFAULTS;
@@ -41,6 +43,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) http: Fields<'a>,
     /// None where the file has no such table.
     pub(crate) webhook: Option<Fields<'a>>,
+    pub(crate) history: Fields<'a>,
     pub(crate) pools: Vec<PoolDraft<'a>>,
 }
 
@@ -77,6 +80,7 @@ pub(crate) fn draft(root: &Table) -> Draft<'_> {
         host: part("host", &HOST_DEFAULTS),
         http: part("http", &HTTP_DEFAULTS),
         webhook: table(root, "webhook").map(|(at, own)| Fields::new(at, own, None, &WEBHOOK_DEFAULTS)),
+        history: part("history", &HISTORY_DEFAULTS),
         pools: tables(root, "pools")
             .map(|(name, at, own)| {
                 let fields = Fields::new(at, own, defaults, &POOL_DEFAULTS);
@@ -97,6 +101,7 @@ impl Draft<'_> {
             host: host::host(&self.host)?,
             http: net::http(&self.http),
             webhook: self.webhook.as_ref().and_then(net::webhook),
+            history: history::history(&self.history)?,
             pools: pools.collect::<Option<BTreeMap<PoolName, Pool>>>()?,
         })
     }

@@ -3,6 +3,7 @@
 //! **Knows** each key's kind, its default with the reason for it, and what a single value must look like.
 //! **Does not know** how keys bear on one another: that is for the rules.
 
+mod history;
 mod kind;
 mod net;
 mod pool;
@@ -10,6 +11,7 @@ mod scaling;
 pub(crate) mod syntax;
 mod top;
 
+pub(crate) use history::HISTORY;
 pub(crate) use kind::Kind;
 pub(crate) use kind::Syntax;
 pub(crate) use kind::one_of;
@@ -81,12 +83,13 @@ const fn open(name: &'static str, kind: Kind, default: &'static str, doc: &'stat
 }
 
 /// Every section and its name, for a key that stands in the wrong one.
-pub(crate) const SECTIONS: [(&str, &Section); 8] = [
+pub(crate) const SECTIONS: [(&str, &Section); 9] = [
     ("[github]", &CREDENTIALS),
     ("[engine]", &ENGINE),
     ("[host]", &HOST),
     ("[http]", &HTTP),
     ("[webhook]", &WEBHOOK),
+    ("[history]", &HISTORY),
     ("[pools.NAME]", &POOL),
     ("[[pools.NAME.schedule]]", &SCHEDULE),
     ("[[pools.NAME.priority_rule]]", &PRIORITY_RULE),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Group;
+use super::HISTORY;
 use super::HTTP;
 use super::Kind;
 use super::POOL;
@@ -42,6 +43,7 @@ pub(crate) static ROOT: Section = Section {
                 "",
                 "Deliveries of GitHub's webhooks, for pools with `demand = \"webhook\"`.",
             ),
+            open("history", Kind::Table(&HISTORY), "", "What is kept of what was."),
             open(
                 "defaults",
                 Kind::TableWithout(&POOL, &SCOPE_KEYS),
