@@ -172,7 +172,9 @@ pub enum Command {
     )]
     History(History),
     /// Say what the history comes to: waits, runs, use and idle time, by pool and repository
-    #[command(after_help = "Examples:\n  ghrunner stats                    the last week\n  ghrunner stats --since 30d --pool build")]
+    #[command(
+        after_help = "Examples:\n  ghrunner stats                    the last week\n  ghrunner stats --since 30d --pool build"
+    )]
     Stats(Stats),
     /// Say which numbers of the pools the history supports, and why
     #[command(after_help = "Changes nothing: what it says goes into pools.toml by hand.")]

@@ -65,7 +65,8 @@ pub(super) fn runners(runners: &[dto::PastRunner], printer: &Printer) -> String 
     if runners.is_empty() {
         return "The history has no such runner.".to_owned();
     }
-    let columns = [always("ENDED"), always("RUNNER"), from(100, "REPOSITORY"), from(80, "IDLE"), always("END")];
+    let columns =
+        [always("ENDED"), always("RUNNER"), from(100, "REPOSITORY"), from(80, "IDLE"), always("END")];
     let mut grid = Grid::new(printer, &columns);
     for runner in runners {
         grid.row([
@@ -132,7 +133,11 @@ pub(super) fn stats(stats: &dto::Stats, now: Time, printer: &Printer) -> String 
     )];
     if total.wait.count > 0 {
         let bars = stats.waits.as_slice();
-        parts.push(format!("{}\n{}", printer.paint(Tone::Strong, "Waiting for a runner"), histogram(bars, printer)));
+        parts.push(format!(
+            "{}\n{}",
+            printer.paint(Tone::Strong, "Waiting for a runner"),
+            histogram(bars, printer)
+        ));
     }
     if stats.periods.len() > 1 {
         parts.push(lines(stats, printer));

@@ -209,9 +209,18 @@ mod tests {
 
     #[test]
     fn every_built_in_default_is_toml_and_fits_its_own_key() {
-        for section in
-            [&CREDENTIALS, &ENGINE, &HOST, &HTTP, &WEBHOOK, &HISTORY, &RESERVE, &POOL, &SCHEDULE, &PRIORITY_RULE]
-        {
+        for section in [
+            &CREDENTIALS,
+            &ENGINE,
+            &HOST,
+            &HTTP,
+            &WEBHOOK,
+            &HISTORY,
+            &RESERVE,
+            &POOL,
+            &SCHEDULE,
+            &PRIORITY_RULE,
+        ] {
             let values = section.keys().filter(|key| matches!(key.default, Default::Value(_))).count();
             let table = built_in(section);
             assert_eq!(table.len(), values, "{:?}", table.keys());

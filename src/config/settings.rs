@@ -175,7 +175,7 @@ impl HistorySettings {
 
 impl Default for HistorySettings {
     fn default() -> Self {
-        let days = |days| Duration::from_secs(days * 24 * 60 * 60);
+        let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
         Self {
             enabled: true,
             url: None,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::control::Clock;
+use crate::control::Deeds;
+use crate::control::Snapshot;
 use crate::history::Ends;
 use crate::history::FILE;
 use crate::history::HEAD_FILE;
@@ -13,8 +15,6 @@ use crate::history::History;
 use crate::history::Options;
 use crate::history::Place;
 use crate::history::Retention;
-use crate::control::Deeds;
-use crate::control::Snapshot;
 use crate::model::InstanceId;
 use crate::systemd::Secrets;
 

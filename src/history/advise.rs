@@ -64,13 +64,8 @@ pub fn advise(stats: &Stats, limits: &[Limits]) -> Vec<Advice> {
 fn of_pool(stats: &Stats, limits: &Limits) -> Vec<Advice> {
     let figures = stats.pools.iter().find(|figures| figures.name == limits.pool);
     let used = stats.usage.iter().find(|used| used.pool == limits.pool);
-    let whole = |reason: String| Advice {
-        pool: limits.pool.clone(),
-        key: None,
-        now: None,
-        better: None,
-        reason,
-    };
+    let whole =
+        |reason: String| Advice { pool: limits.pool.clone(), key: None, now: None, better: None, reason };
     let (jobs, hours) = (figures.map_or(0, |f| f.jobs), used.map_or(0, |used| used.hours));
     let (Some(figures), Some(used)) = (figures, used) else {
         return vec![whole("the history has nothing of it".to_owned())];
@@ -182,8 +177,7 @@ mod tests {
 
     fn stats(wait_p50: u64, wait_p95: u64, used: PoolUse) -> Stats {
         let wait = Spread { count: 500, p50_ms: wait_p50, p95_ms: wait_p95, ..Spread::default() };
-        let figures =
-            Figures { name: "build".into(), jobs: 500, runners: 500, wait, ..Figures::default() };
+        let figures = Figures { name: "build".into(), jobs: 500, runners: 500, wait, ..Figures::default() };
         let used = PoolUse { pool: "build".into(), hours: 200, busy_hours: 100, ..used };
         Stats { pools: vec![figures], usage: vec![used], ..Stats::default() }
     }
@@ -198,21 +192,29 @@ mod tests {
 
     #[test]
     fn a_pool_that_was_full_while_jobs_waited_gets_room() {
-        let used = PoolUse { max_busy: 8, max_waiting: 6, p95_busy: 8, utilisation: Some(0.8), ..PoolUse::default() };
+        let used = PoolUse {
+            max_busy: 8,
+            max_waiting: 6,
+            p95_busy: 8,
+            utilisation: Some(0.8),
+            ..PoolUse::default()
+        };
         assert_eq!(told(&stats(5_000, 300_000, used.clone()), limits(0, 8, 1)), [(Some("max"), Some(11))]);
         assert_eq!(told(&stats(5_000, 9_000, used), limits(0, 8, 1)), [(None, None)], "nobody waited long");
     }
 
     #[test]
     fn what_was_never_needed_is_taken_back() {
-        let used = PoolUse { max_busy: 4, p50_busy: 1, p95_busy: 3, utilisation: Some(0.1), ..PoolUse::default() };
+        let used =
+            PoolUse { max_busy: 4, p50_busy: 1, p95_busy: 3, utilisation: Some(0.1), ..PoolUse::default() };
         let got = told(&stats(1_000, 2_000, used), limits(6, 20, 5));
         assert_eq!(got, [(Some("max"), Some(6)), (Some("min"), Some(1)), (Some("min_idle"), Some(1))]);
     }
 
     #[test]
     fn jobs_that_wait_for_starts_get_spare_runners() {
-        let used = PoolUse { max_busy: 6, p50_busy: 0, p95_busy: 6, utilisation: Some(0.7), ..PoolUse::default() };
+        let used =
+            PoolUse { max_busy: 6, p50_busy: 0, p95_busy: 6, utilisation: Some(0.7), ..PoolUse::default() };
         assert_eq!(told(&stats(25_000, 40_000, used), limits(0, 10, 0)), [(Some("min_idle"), Some(2))]);
     }
 

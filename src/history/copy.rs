@@ -7,9 +7,9 @@ use sqlx::AnyPool;
 use sqlx::Row as _;
 use sqlx::any::AnyPoolOptions;
 
-use super::store::head_of;
 use super::store::HEAD;
 use super::store::escaped;
+use super::store::head_of;
 use super::writer::keep_head;
 use crate::model::Time;
 
@@ -69,8 +69,11 @@ async fn add_state(database: &Path, to: &Path) -> Result<(), CopyError> {
         if !size.is_ok_and(|size| size <= LARGEST) {
             continue;
         }
-        let text = std::fs::read_to_string(&file)
-            .map_err(|source| CopyError::File { what: "read", path: file, source })?;
+        let text = std::fs::read_to_string(&file).map_err(|source| CopyError::File {
+            what: "read",
+            path: file,
+            source,
+        })?;
         let query = sqlx::query("INSERT INTO state_files (name, text) VALUES ($1, $2)");
         query.bind(name.to_owned()).bind(text).execute(&pool).await?;
     }
@@ -111,8 +114,11 @@ pub struct Held {
 /// It is damaged, or no copy at all.
 pub async fn check(copy: &Path) -> Result<Held, CopyError> {
     let no_copy = |why: String| CopyError::NoCopy { path: copy.to_owned(), why };
-    std::fs::metadata(copy)
-        .map_err(|source| CopyError::File { what: "read", path: copy.to_owned(), source })?;
+    std::fs::metadata(copy).map_err(|source| CopyError::File {
+        what: "read",
+        path: copy.to_owned(),
+        source,
+    })?;
     let pool = open(copy, "ro")?;
     let held = look(&pool).await;
     pool.close().await;
@@ -152,7 +158,8 @@ pub async fn restore(copy: &Path, state: &Path, now: Time) -> Result<Vec<PathBuf
     std::fs::copy(copy, &fresh).map_err(fail("write", &fresh))?;
     let pool = open(&fresh, "rw")?;
     sqlx::raw_sql("DROP TABLE state_files").execute(&pool).await?;
-    let heads = sqlx::query("SELECT value FROM facts WHERE name = $1").bind(HEAD.to_owned()).fetch_all(&pool).await?;
+    let heads =
+        sqlx::query("SELECT value FROM facts WHERE name = $1").bind(HEAD.to_owned()).fetch_all(&pool).await?;
     pool.close().await;
     let stamp = now.to_string().replace(':', "-");
     let mut kept = Vec::new();

@@ -93,19 +93,18 @@ async fn try_expire(store: &Store, retention: &Retention, now: Time) -> Result<R
 async fn cut(store: &Store, before: i64, removed: &mut Removed) -> Result<(), sqlx::Error> {
     let mut tx = store.writer.begin().await?;
     // The first that is young enough ends it, whatever clocks did after.
-    let found = sqlx::query(
-        "SELECT MIN(id) FROM audit WHERE instance = $1 AND (at >= $2 OR id = $3)",
-    )
-    .bind(store.instance.clone())
-    .bind(before)
-    .bind(int(store.head.seq))
-    .fetch_one(&mut *tx)
-    .await?;
+    let found = sqlx::query("SELECT MIN(id) FROM audit WHERE instance = $1 AND (at >= $2 OR id = $3)")
+        .bind(store.instance.clone())
+        .bind(before)
+        .bind(int(store.head.seq))
+        .fetch_one(&mut *tx)
+        .await?;
     let Some(first) = found.try_get::<Option<i64>, _>(0)? else { return Ok(()) };
     let last = sqlx::query(
         "SELECT id, hash FROM audit WHERE instance = $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3",
     );
-    let last = last.bind(store.instance.clone()).bind(first).bind(AT_A_TIME - 1).fetch_optional(&mut *tx).await?;
+    let last =
+        last.bind(store.instance.clone()).bind(first).bind(AT_A_TIME - 1).fetch_optional(&mut *tx).await?;
     let last = match last {
         Some(row) => Some(row),
         None => {

@@ -10,6 +10,7 @@
 
 mod advise;
 mod buckets;
+mod bulk;
 mod chain;
 mod copy;
 mod keep;
@@ -27,6 +28,7 @@ mod writer;
 pub use advise::Advice;
 pub use advise::Limits;
 pub use advise::advise;
+pub use bulk::write_all;
 pub use copy::CopyError;
 pub use copy::FILE;
 pub use copy::HEAD_FILE;

@@ -265,8 +265,7 @@ pub(super) async fn trail(
     behind: u64,
     limit: u32,
 ) -> Result<Vec<AuditRecord>, sqlx::Error> {
-    let sql =
-        format!("SELECT {AUDIT} FROM audit WHERE instance = $1 AND id > $2 ORDER BY id LIMIT {limit}");
+    let sql = format!("SELECT {AUDIT} FROM audit WHERE instance = $1 AND id > $2 ORDER BY id LIMIT {limit}");
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(instance.to_owned()).bind(int(behind));
     query.fetch_all(pool).await?.iter().map(entry).collect()
 }
@@ -287,8 +286,9 @@ pub(super) async fn rollups(
     span: Span,
     query: &StatsQuery,
 ) -> Result<Vec<SumsRow>, sqlx::Error> {
-    let mut sql =
-        format!("SELECT start, pool, repo, {SUMS} FROM rollups WHERE instance = $1 AND span = $2 AND start >= $3");
+    let mut sql = format!(
+        "SELECT start, pool, repo, {SUMS} FROM rollups WHERE instance = $1 AND span = $2 AND start >= $3"
+    );
     let mut values = vec![
         Value::Text(instance.to_owned()),
         Value::Text(span.word().to_owned()),
@@ -302,7 +302,12 @@ pub(super) async fn rollups(
     }
     let rows = bound(sqlx::query(sqlx::AssertSqlSafe(sql)), values).fetch_all(pool).await?;
     let read = |row: &AnyRow| {
-        Ok(SumsRow { start: number(row, 0)?, pool: row.try_get(1)?, repo: row.try_get(2)?, sums: sums(row, 3)? })
+        Ok(SumsRow {
+            start: number(row, 0)?,
+            pool: row.try_get(1)?,
+            repo: row.try_get(2)?,
+            sums: sums(row, 3)?,
+        })
     };
     rows.iter().map(read).collect()
 }
@@ -334,9 +339,10 @@ pub(super) async fn usage(
     since: Time,
     of: Option<&str>,
 ) -> Result<Vec<UsageRecord>, sqlx::Error> {
-    let mut sql = "SELECT pool, hour, seen_ms, busy_ms, idle_ms, other_ms, max_runners, max_busy, max_waiting \
+    let mut sql =
+        "SELECT pool, hour, seen_ms, busy_ms, idle_ms, other_ms, max_runners, max_busy, max_waiting \
                    FROM pool_usage WHERE instance = $1 AND hour >= $2"
-        .to_owned();
+            .to_owned();
     let mut values = vec![Value::Text(instance.to_owned()), Value::Number(int(since.0))];
     if let Some(of) = of {
         values.push(Value::Text(of.to_owned()));

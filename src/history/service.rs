@@ -208,9 +208,7 @@ impl History {
     ) -> Result<T, ArchiveError> {
         let is_file = self.options.place.is_file();
         match tokio::time::timeout(patience, work).await {
-            Ok(answer) => {
-                answer.map_err(|error| ArchiveError::Unreadable(trouble::of(&error, is_file).text))
-            }
+            Ok(answer) => answer.map_err(|error| ArchiveError::Unreadable(trouble::of(&error, is_file).text)),
             Err(_) => Err(ArchiveError::Unreadable(trouble::slow(patience).text)),
         }
     }
@@ -300,7 +298,8 @@ impl Archive for History {
     fn entry(&self, seq: u64) -> Recalled<'_, Option<AuditHead>> {
         async move {
             let (pool, instance) = self.readers()?;
-            let found = self.within(query::trail(&pool, &instance, seq.saturating_sub(1), 1), PATIENCE).await?;
+            let found =
+                self.within(query::trail(&pool, &instance, seq.saturating_sub(1), 1), PATIENCE).await?;
             let head = |record: AuditRecord| AuditHead { seq: record.seq, hash: record.hash };
             Ok(found.into_iter().map(head).find(|head| head.seq == seq))
         }
@@ -318,7 +317,8 @@ impl Archive for History {
     fn copy(&self, to: PathBuf) -> Recalled<'_, ()> {
         async move {
             let Place::File { path, .. } = &self.options.place else {
-                let why = "the history is in PostgreSQL: copy it with pg_dump, and bring it back with pg_restore";
+                let why =
+                    "the history is in PostgreSQL: copy it with pg_dump, and bring it back with pg_restore";
                 return Err(ArchiveError::Unable(why.to_owned()));
             };
             copy::copy(path, &to).await.map_err(|error| ArchiveError::Unreadable(error.to_string()))

@@ -99,7 +99,9 @@ pub(super) fn escaped(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     path.as_os_str().as_bytes().iter().fold(String::new(), |mut text, byte| {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => text.push(char::from(*byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                text.push(char::from(*byte))
+            }
             other => drop(write!(text, "%{other:02X}")),
         }
         text
@@ -163,7 +165,9 @@ impl Store {
     /// Whether the file is still the one that was opened: writing to one that was deleted helps nobody.
     pub(super) fn is_there(&self) -> Result<(), Trouble> {
         match &self.place {
-            Place::File { path, .. } if inode(path) != self.file => Err(trouble::vanished(&self.place.words())),
+            Place::File { path, .. } if inode(path) != self.file => {
+                Err(trouble::vanished(&self.place.words()))
+            }
             _ => Ok(()),
         }
     }
@@ -542,4 +546,3 @@ async fn add_sums(
     query.bind(all.waits.text()).bind(all.runs.text()).execute(&mut **tx).await?;
     Ok(())
 }
-

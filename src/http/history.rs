@@ -92,7 +92,9 @@ fn moment(text: &str, now: Time) -> Result<Time, Problem> {
     let found = humantime::parse_rfc3339_weak(text).ok();
     let since = found.and_then(|moment| moment.duration_since(std::time::UNIX_EPOCH).ok());
     let since = since.ok_or_else(|| {
-        bad(format!("{text:?} is no moment; 7d is a week ago, 2026-01-31T12:00:00Z the last day of a January"))
+        bad(format!(
+            "{text:?} is no moment; 7d is a week ago, 2026-01-31T12:00:00Z the last day of a January"
+        ))
     })?;
     Ok(Time::default() + since)
 }
@@ -179,16 +181,12 @@ async fn copy(State(facade): State<Facade>) -> Result<Response, Problem> {
 
 /// Notes every call that may change something: who, what, and what came of it. Stands behind the guard, so that strangers
 /// cannot fill the trail.
-pub(super) async fn note(
-    State(facade): State<Facade>,
-    peer: Option<ConnectInfo<Peer>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn note(State(facade): State<Facade>, request: Request, next: Next) -> Response {
     let Some(archive) = facade.archive().ok().cloned().filter(|_| changes(request.method())) else {
         return next.run(request).await;
     };
     let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| *peer);
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
         let detail = format!("the body is larger than {MAX_BODY} bytes, or broke off");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "bad_body", detail).into_response();
@@ -200,7 +198,7 @@ pub(super) async fn note(
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     archive.note(AuditEntry {
         at: Clock::system().now(),
-        who: who(peer.map(|ConnectInfo(peer)| peer)),
+        who: who(peer),
         kind: "call".to_owned(),
         text: format!("{method} {path}{query}{said}"),
         subject: path,

@@ -48,11 +48,16 @@ fn verify(noted: Option<&str>, context: &mut Context) -> Outcome {
     if context.json {
         context.printer.json(&verdict)?;
     } else {
-        let entries = count(usize::try_from(verdict.entries).unwrap_or(usize::MAX), "entry").replace("entrys", "entries");
+        let entries = count(usize::try_from(verdict.entries).unwrap_or(usize::MAX), "entry")
+            .replace("entrys", "entries");
         let end = format!("{}:{}", verdict.head.seq, verdict.head.hash);
         let text = match &verdict.broken {
-            None => format!("The audit trail is whole: {entries} from {} on.\nIts end is {end}", verdict.first),
-            Some(why) => format!("The audit trail was changed: {why}.\n{entries} from {} on are good.", verdict.first),
+            None => {
+                format!("The audit trail is whole: {entries} from {} on.\nIts end is {end}", verdict.first)
+            }
+            Some(why) => {
+                format!("The audit trail was changed: {why}.\n{entries} from {} on are good.", verdict.first)
+            }
         };
         context.printer.line(text)?;
     }
@@ -63,7 +68,9 @@ fn end_of(text: &str) -> Result<AuditHead, CliError> {
     let parsed = text.split_once(':').and_then(|(seq, hash)| {
         Some(AuditHead { seq: seq.parse().ok()?, hash: hash.to_owned() }).filter(|head| head.hash.len() == 64)
     });
-    parsed.ok_or_else(|| CliError::Usage(format!("{text:?} is no end of a trail; `ghrunner audit verify` prints one")))
+    parsed.ok_or_else(|| {
+        CliError::Usage(format!("{text:?} is no end of a trail; `ghrunner audit verify` prints one"))
+    })
 }
 
 /// Holds the trail, which is whole in itself, against an end that was noted elsewhere.

@@ -79,7 +79,11 @@ pub(in crate::cli) fn restore(args: &args::Restore, context: &mut Context) -> Ou
     }
     let kept = block_on(history::restore(&args.file, &state, now()))?.map_err(failed)?;
     let kept: Vec<String> = kept.iter().map(|path| path.display().to_string()).collect();
-    let beside = if kept.is_empty() { String::new() } else { format!("; what was there is kept as {}", kept.join(", ")) };
+    let beside = if kept.is_empty() {
+        String::new()
+    } else {
+        format!("; what was there is kept as {}", kept.join(", "))
+    };
     let done = format!("{} is back in {}{beside}", args.file.display(), state.display());
     super::tell(context, &dto::Done { done })
 }

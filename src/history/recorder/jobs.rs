@@ -101,7 +101,8 @@ impl Jobs {
         for explanation in &next.jobs {
             let (Some(job), Some(pool)) = (&explanation.job, &explanation.pool) else { continue };
             listed.insert(job.id);
-            if self.closed.contains(&job.id) || (self.open.len() >= MOST && !self.open.contains_key(&job.id)) {
+            if self.closed.contains(&job.id) || (self.open.len() >= MOST && !self.open.contains_key(&job.id))
+            {
                 continue;
             }
             let open = self.open.entry(job.id).or_insert_with(|| Open {
@@ -126,9 +127,10 @@ impl Jobs {
 
     /// Since when runners have been busy, and which pools' jobs nobody tells of.
     fn runners(&mut self, next: &Snapshot) {
-        let fixed = next.pools.iter().filter(|state| {
-            state.pool.as_ref().is_some_and(|pool| matches!(pool.demand, Demand::Fixed))
-        });
+        let fixed = next
+            .pools
+            .iter()
+            .filter(|state| state.pool.as_ref().is_some_and(|pool| matches!(pool.demand, Demand::Fixed)));
         self.fixed = fixed.map(|state| state.report.pool.to_string()).collect();
         let there: HashSet<&str> = next.runners.iter().map(|state| state.runner.name.as_str()).collect();
         self.busy.retain(|name, _| there.contains(name.as_str()));
@@ -157,8 +159,7 @@ impl Jobs {
             records.push(Record::Runner(Box::new(buried(open.as_ref(), &ended))));
         }
         let waits = |open: &Open| open.gone.is_none_or(|gone| now.since(gone) < PATIENCE);
-        let over: Vec<JobId> =
-            self.open.iter().filter(|(_, open)| !waits(open)).map(|(id, _)| *id).collect();
+        let over: Vec<JobId> = self.open.iter().filter(|(_, open)| !waits(open)).map(|(id, _)| *id).collect();
         for id in over {
             let Some(open) = self.open.remove(&id) else { continue };
             // A runner that is still there may only be slow to go.
@@ -272,7 +273,9 @@ fn buried(open: Option<&Open>, ended: &Ended) -> RunnerRecord {
         repo: open.map_or_else(|| clip(&ended.repo), |open| clip(&open.job.repo.to_string())),
         image: ended.image.clone(),
         created: gone.created,
-        started: started.filter(|_| gone.ran_job).map(|at| at.clamp(gone.created, gone.ended.max(gone.created))),
+        started: started
+            .filter(|_| gone.ran_job)
+            .map(|at| at.clamp(gone.created, gone.ended.max(gone.created))),
         ended: gone.ended,
         exit_code: gone.exit_code,
         oom_killed: gone.oom_killed,
