@@ -55,7 +55,7 @@ fn every_action_and_every_call_is_in_the_trail_which_is_whole() {
     let rig = Rig::new();
     rig.write(&rig.good("min = 2\nmax = 2"));
     let daemon = rig.daemon();
-    rig.shows(&["2 runners"]);
+    eventually(|| rig.engine.containers().len() == 2).unwrap();
     tells(&rig, "action", "create ghrunner-build-0");
     assert!(rig.ask(&["pools", "drain", "build"]).status.success());
     let call = tells(&rig, "call", "/pools/build/drain");
@@ -141,7 +141,7 @@ fn without_a_history_the_commands_say_so_and_nothing_is_kept() {
     let rig = Rig::new();
     rig.write(&format!("{}\n[history]\nenabled = false\n", rig.good("min = 1\nmax = 1")));
     let _daemon = rig.daemon();
-    rig.shows(&["1 runner"]);
+    eventually(|| rig.engine.containers().len() == 1).unwrap();
     let refused = rig.ask(&["history"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("enabled = false"));
     assert!(!database(&rig).exists());

@@ -27,7 +27,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ),
     ("history", &["model", "control"], &["bollard", "octocrab", "axum", "clap"]),
     ("systemd", &["model", "config"], &["bollard", "octocrab", "axum", "clap"]),
-    ("http", &["model", "control", "github", "engine", "demand"], &["bollard", "octocrab", "clap"]),
+    ("http", &["model", "control", "github", "engine", "demand"], &["bollard", "octocrab", "clap", "sqlx"]),
     (
         "cli",
         &[

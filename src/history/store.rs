@@ -72,7 +72,7 @@ impl Place {
     }
 
     /// What each connection is told first. The order matters: a database that keeps a log of writes cannot change how it
-    /// gives back space any more.
+    /// gives back space any more. What is committed is on the disk: the end of the trail that is noted beside must not be ahead of it.
     fn opening(&self, reads: bool) -> Vec<String> {
         match self {
             Self::File { max_bytes, .. } => {
@@ -81,7 +81,7 @@ impl Place {
                     "PRAGMA busy_timeout = 5000".to_owned(),
                     "PRAGMA auto_vacuum = INCREMENTAL".to_owned(),
                     "PRAGMA journal_mode = WAL".to_owned(),
-                    "PRAGMA synchronous = NORMAL".to_owned(),
+                    "PRAGMA synchronous = FULL".to_owned(),
                     "PRAGMA journal_size_limit = 16777216".to_owned(),
                     format!("PRAGMA max_page_count = {pages}"),
                 ];
@@ -142,10 +142,8 @@ impl Store {
         if let Place::File { path, .. } = &place {
             private(path)?;
         }
+        probe(&place).await?;
         let writer = pool(&place, 1, false)?;
-        if place.is_file() {
-            whole(&writer).await?;
-        }
         schema::migrate(&writer).await?;
         let number = |table: &'static str| last(&writer, table, instance);
         let next = Next {
@@ -259,10 +257,24 @@ fn inode(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
-/// Looks through the file for damage, so that it is found before something is built on it.
-async fn whole(pool: &AnyPool) -> Result<(), sqlx::Error> {
-    let found: String = sqlx::query("PRAGMA quick_check(1)").fetch_one(pool).await?.try_get(0)?;
-    if found == "ok" { Ok(()) } else { Err(sqlx::Error::Database(Box::new(Damaged(found)))) }
+/// Tries a connection, since a pool only says that it got none, and looks through a file for damage, so that it is found
+/// before something is built on it.
+async fn probe(place: &Place) -> Result<(), sqlx::Error> {
+    let options: AnyConnectOptions = place.url().parse()?;
+    let connecting = options.disable_statement_logging();
+    let connecting = tokio::time::timeout(CONNECT, connecting.connect());
+    let mut connection = connecting.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    for words in place.opening(false) {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(words)).execute(&mut connection).await?;
+    }
+    if place.is_file() {
+        let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
+        let found: String = row.try_get(0)?;
+        if found != "ok" {
+            return Err(sqlx::Error::Database(Box::new(Damaged(found))));
+        }
+    }
+    sqlx::Connection::close(connection).await
 }
 
 /// What a look through the file found, as the database's own error for it.

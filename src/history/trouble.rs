@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(super) enum Remedy {
     /// Try again later: away, slow, locked, full.
     Wait,
+    /// Try again later, with new connections.
+    Reopen,
     /// The file is damaged: set it aside, and begin a new one.
     SetAside,
     /// The database refuses what was written, and would again.
@@ -22,7 +24,7 @@ pub(super) struct Trouble {
 
 /// A file that is another one than was opened, or none.
 pub(super) fn vanished(path: &str) -> Trouble {
-    Trouble { text: format!("{path} is no longer the file that was opened"), remedy: Remedy::Wait }
+    Trouble { text: format!("{path} is no longer the file that was opened"), remedy: Remedy::Reopen }
 }
 
 /// Nothing came back in time.
@@ -62,6 +64,7 @@ fn postgres(code: &str) -> Option<Remedy> {
 pub(super) fn of(error: &sqlx::Error, is_sqlite: bool) -> Trouble {
     let sqlx::Error::Database(refused) = error else {
         let remedy = match error {
+            sqlx::Error::PoolTimedOut => Remedy::Reopen,
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Remedy::Skip,
             _ => Remedy::Wait,
         };

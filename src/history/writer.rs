@@ -177,7 +177,7 @@ impl Writer {
             }
         }
         self.shared.ill(&trouble.text, now);
-        if self.store.as_ref().is_some_and(|store| store.is_there().is_err()) {
+        if trouble.remedy == Remedy::Reopen {
             self.close().await;
         }
         let closing = self.shared.closing.clone();

@@ -33,6 +33,8 @@ async fn while_another_holds_the_lock_records_wait_and_none_is_lost() {
 async fn a_full_file_is_told_and_what_finds_no_room_in_the_queue_is_counted() {
     let bench = Bench::sqlite_of(400 * 1024);
     let (history, _snapshots) = bench.start();
+    history.note(note("before"));
+    trail(&history, "before").await;
     let long = "x".repeat(1500);
     let mut sent = 0;
     while history.health().trouble.is_none() {

@@ -121,7 +121,7 @@ impl Jobs {
         }
         self.closed.retain(|id| listed.contains(id));
         let gone = self.open.iter_mut().filter(|(id, _)| !listed.contains(id));
-        gone.for_each(|(_, open)| drop(open.gone.get_or_insert(now)));
+        gone.for_each(|(_, open)| open.gone = open.gone.or(Some(now)));
         self.runners(next);
     }
 
