@@ -26,6 +26,7 @@ use super::store;
 use super::store::Place;
 use super::trouble;
 use super::writer::Writer;
+use super::writer::noted_head;
 use crate::control::Archive;
 use crate::control::ArchiveError;
 use crate::control::Clock;
@@ -216,7 +217,7 @@ impl History {
     async fn walk(&self) -> Result<AuditVerdict, ArchiveError> {
         let (pool, instance) = self.readers()?;
         // Read first: what is written meanwhile only makes the trail longer.
-        let kept = std::fs::read_to_string(&self.options.head_file).ok().and_then(|t| store::head_of(&t));
+        let kept = noted_head(&self.options.head_file);
         let fact = |name| self.within(store::fact(&pool, &instance, name), PATIENCE);
         let anchor = fact(store::ANCHOR).await?;
         let first = anchor.seq + 1;

@@ -10,9 +10,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::keep;
+use super::query;
 use super::recorder::own;
 use super::service::Options;
 use super::service::Shared;
+use super::store;
 use super::store::Place;
 use super::store::Store;
 use super::trouble;
@@ -144,6 +146,7 @@ impl Writer {
         let opened = tokio::time::timeout(OPENING, Store::open(place, &instance)).await;
         match opened.unwrap_or_else(|_| Err(trouble::slow(OPENING))) {
             Ok(store) => {
+                self.hold_against_head(&store, batch).await;
                 let readers = (store.readers.clone(), store.instance.clone());
                 *self.shared.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(readers);
                 self.store = Some(store);
@@ -155,6 +158,25 @@ impl Writer {
                 false
             }
         }
+    }
+
+    /// What was cut off while no daemon looked must be told before the note of the end moves on.
+    async fn hold_against_head(&self, store: &Store, batch: &mut Vec<Record>) {
+        let Some(kept) = noted_head(&self.options.head_file) else { return };
+        let behind = kept.seq.saturating_sub(1);
+        let found = query::trail(&store.writer, &store.instance, behind, 1).await.unwrap_or_default();
+        if found.first().is_some_and(|record| record.seq == kept.seq && record.hash == kept.hash) {
+            return;
+        }
+        let text = format!(
+            "the trail's end was noted as entry {} with digest {}, and the database does not have it: it ends with entry {}",
+            kept.seq, kept.hash, store.head.seq
+        );
+        tracing::error!("History: {text}");
+        let now = self.options.clock.now();
+        let entry =
+            own(now, "history", &self.options.place.words(), &text, "entries were cut off or changed");
+        batch.insert(0, Record::Audit(Box::new(entry)));
     }
 
     /// Says what is wrong, once, and waits or sets the file aside.
@@ -225,6 +247,11 @@ impl Writer {
             Err(trouble) => tracing::warn!("What is too old stays in the history for now: {}", trouble.text),
         }
     }
+}
+
+/// The end that was noted beside the database.
+pub(super) fn noted_head(file: &Path) -> Option<AuditHead> {
+    std::fs::read_to_string(file).ok().and_then(|text| store::head_of(&text))
 }
 
 /// Notes the end of the trail beside the database. Without it a cut is noticed only as far as the database tells.

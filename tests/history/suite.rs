@@ -252,6 +252,20 @@ async fn the_trail_survives_a_restart_and_every_tampering_is_noticed(bench: Benc
         }
     }
     history.end().await;
+    drop(history);
+    // Whoever also mends what the database says of its end is told of by the note beside it, also by a later daemon.
+    let end = format!("(SELECT id || ' ' || hash FROM audit {own} = 18)");
+    let facts = format!(
+        "UPDATE facts SET value = {end} WHERE name = 'audit_head' AND instance = '{}'",
+        bench.instance
+    );
+    bench.run(&mut beside, &facts).await;
+    let (history, _snapshots) = bench.start();
+    history.note(note("after the cut"));
+    let entries = trail(&history, "after the cut").await;
+    let told = entries.iter().find(|record| record.entry.kind == "history").map(|record| &record.entry.text);
+    assert!(told.is_some_and(|text| text.contains("noted as entry 21")), "{told:?}");
+    history.end().await;
 }
 
 async fn what_has_had_its_time_goes_and_the_rest_stays_verifiable(mut bench: Bench) {
