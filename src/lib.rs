@@ -9,6 +9,7 @@ pub mod demand;
 pub mod engine;
 pub mod execute;
 pub mod github;
+pub mod history;
 pub mod http;
 pub mod import;
 pub mod model;

@@ -25,13 +25,14 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
         &["model", "config", "decide", "observe", "execute", "github", "engine", "demand"],
         &["bollard", "octocrab", "axum", "clap", "sqlx"],
     ),
+    ("history", &["model", "control"], &["bollard", "octocrab", "axum", "clap"]),
     ("systemd", &["model", "config"], &["bollard", "octocrab", "axum", "clap"]),
-    ("http", &["model", "control", "github", "engine", "demand"], &["bollard", "octocrab", "clap"]),
+    ("http", &["model", "control", "github", "engine", "demand"], &["bollard", "octocrab", "clap", "sqlx"]),
     (
         "cli",
         &[
             "model", "config", "decide", "observe", "control", "http", "github", "engine", "systemd",
-            "daemon", "import",
+            "daemon", "import", "history",
         ],
         &["bollard", "octocrab"],
     ),

@@ -11,6 +11,7 @@ use clap::builder::TypedValueParser;
 use clap_complete::Shell;
 
 use crate::model::Repo;
+use crate::model::history::JobResult;
 use crate::systemd::LogFormat;
 
 /// Where the configuration is.
@@ -163,6 +164,36 @@ pub enum Command {
                             can be made\n  2 a file cannot be read, or a secret not be written"
     )]
     Import(Import),
+    /// Show what was: jobs that ended, runners that are gone, or why pools wanted what they wanted
+    #[command(
+        after_help = "Examples:\n  ghrunner history --pool build --since 2h\n  ghrunner history --result failed --repo \
+                            acme/app --json\n  ghrunner history --runners --since 1d     with the reason for which each ended\n  \
+                            ghrunner history --decisions --pool build"
+    )]
+    History(History),
+    /// Say what the history comes to: waits, runs, use and idle time, by pool and repository
+    #[command(
+        after_help = "Examples:\n  ghrunner stats                    the last week\n  ghrunner stats --since 30d --pool build"
+    )]
+    Stats(Stats),
+    /// Say which numbers of the pools the history supports, and why
+    #[command(after_help = "Changes nothing: what it says goes into pools.toml by hand.")]
+    Advise(Advise),
+    /// Show or verify the audit trail: every action and every operator's call
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Copy the history, the mode and the marks into one file
+    #[command(
+        after_help = "Works while the daemon runs, and without it. A history in PostgreSQL is copied with pg_dump.\n\n\
+                            Example:\n  ghrunner backup /var/backups/ghrunner.backup"
+    )]
+    Backup(Backup),
+    /// Bring back what `backup` copied, while the daemon is stopped
+    #[command(
+        after_help = "What was there before stays beside it, under another name.\n\nExample:\n  systemctl stop ghrunner && \
+                            ghrunner restore /var/backups/ghrunner.backup && systemctl start ghrunner"
+    )]
+    Restore(Restore),
     /// Print a completion script
     #[command(after_help = "Example:\n  ghrunner completions bash > /etc/bash_completion.d/ghrunner")]
     Completions(Completions),
@@ -420,6 +451,119 @@ pub struct Import {
     /// Write the secrets that stand in the files to --credentials, one file each, mode 0600
     #[arg(long)]
     pub write: bool,
+}
+
+/// `history`.
+#[derive(Debug, clap::Args)]
+pub struct History {
+    /// Only this pool's
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+    /// Only this repository's, as GitHub writes it
+    #[arg(long, value_name = "OWNER/NAME", conflicts_with = "decisions")]
+    pub repo: Option<String>,
+    /// Only what ended since: a time back such as 2h or 7d, or a moment such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Only what ended before
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// Only jobs that ended so: succeeded, failed, cancelled, lost, never_ran or unknown
+    #[arg(long, value_name = "RESULT", conflicts_with_all = ["runners", "decisions"])]
+    pub result: Option<JobResult>,
+    /// How many, the latest first, 1000 at most
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 50)]
+    pub limit: u32,
+    /// Go on behind an earlier answer
+    #[arg(long, value_name = "PLACE")]
+    pub after: Option<String>,
+    /// Show runners instead
+    #[arg(long, conflicts_with = "decisions")]
+    pub runners: bool,
+    /// Show changes of what pools wanted instead
+    #[arg(long)]
+    pub decisions: bool,
+}
+
+/// `stats`.
+#[derive(Debug, clap::Args)]
+pub struct Stats {
+    /// Since when: a time back such as 2h or 30d, or a moment
+    #[arg(long, value_name = "WHEN", default_value = "7d")]
+    pub since: String,
+    /// Only this pool
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+    /// Only this repository, as GitHub writes it
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: Option<String>,
+}
+
+/// `advise`.
+#[derive(Debug, clap::Args)]
+pub struct Advise {
+    /// Since when: a time back, or a moment
+    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    pub since: String,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "GHRUNNER_CONFIG", default_value = CONFIG_FILE)]
+    pub config: PathBuf,
+}
+
+/// `audit`.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// The entries, the latest first
+    List {
+        /// Only since: a time back such as 2h or 7d, or a moment
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+        /// Only before
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
+        /// How many, 1000 at most
+        #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 50)]
+        limit: u32,
+        /// Go on behind an earlier answer
+        #[arg(long, value_name = "PLACE")]
+        after: Option<String>,
+    },
+    /// Look through the whole trail, and say whether and where it was changed
+    #[command(
+        after_help = "Note the end that it prints somewhere else: held against it later, nothing can be changed unnoticed, not \
+                            even by who may write everything on this host.\n\nExit codes: 0 whole, 1 changed, 2 could not be \
+                            looked through."
+    )]
+    Verify {
+        /// An end that was noted earlier, as `audit verify` prints it: NUMBER:DIGEST
+        #[arg(long, value_name = "END")]
+        end: Option<String>,
+    },
+}
+
+/// `backup`.
+#[derive(Debug, clap::Args)]
+pub struct Backup {
+    /// The file to write; it must not be there yet
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where a daemon that does not run keeps its state [default: $STATE_DIRECTORY or /var/lib/ghrunner]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// `restore`.
+#[derive(Debug, clap::Args)]
+pub struct Restore {
+    /// The file that `backup` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where the daemon keeps its state [default: $STATE_DIRECTORY or /var/lib/ghrunner]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// `completions`.

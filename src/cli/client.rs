@@ -220,7 +220,7 @@ impl Client {
         Ok(refusal(response)?.into_body().into_reader())
     }
 
-    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
         self.get_in(path, PATIENCE)
     }
 
@@ -240,7 +240,7 @@ impl Client {
         Err(CliError::Malformed(format!("{path}: the list has no end")))
     }
 
-    fn get_in<T: DeserializeOwned>(&self, path: &str, patience: Duration) -> Result<T, CliError> {
+    pub(super) fn get_in<T: DeserializeOwned>(&self, path: &str, patience: Duration) -> Result<T, CliError> {
         let request = self.agent.get(uri(path)).config().timeout_global(Some(patience)).build();
         read(request.call().map_err(|e| self.unreached(e))?)
     }
@@ -251,7 +251,7 @@ impl Client {
     }
 
     /// Without a body: one that the daemon does not read could be cut off in the middle of being sent.
-    fn order(&self, path: &str) -> Result<dto::Done, CliError> {
+    pub(super) fn order(&self, path: &str) -> Result<dto::Done, CliError> {
         let request = self.agent.post(uri(path)).config().timeout_global(Some(PATIENCE)).build();
         read(request.send_empty().map_err(|e| self.unreached(e))?)
     }
@@ -259,6 +259,13 @@ impl Client {
     fn delete(&self, path: &str) -> Result<dto::Done, CliError> {
         let request = self.agent.delete(uri(path)).config().timeout_global(Some(PATIENCE)).build();
         read(request.call().map_err(|e| self.unreached(e))?)
+    }
+
+    /// A copy of the history, as it comes.
+    pub(super) fn history_copy(&self) -> Result<impl Read + use<>, CliError> {
+        let request = self.agent.post(uri("/api/v1/history/copy")).config().timeout_global(None).build();
+        let response = request.send_empty().map_err(|e| self.unreached(e))?;
+        Ok(refusal(response)?.into_body().into_reader())
     }
 
     /// What a failed connection means, and what to do about it.
@@ -290,7 +297,7 @@ fn next_page(response: &Response<Body>) -> Option<String> {
 }
 
 /// A name as one segment of a path (RFC 3986: everything but the unreserved characters is escaped).
-fn segment(name: &str) -> String {
+pub(super) fn segment(name: &str) -> String {
     use std::fmt::Write as _;
     name.bytes().fold(String::new(), |mut text, b| {
         if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) {

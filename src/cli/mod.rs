@@ -19,6 +19,7 @@ mod jobs_view;
 mod manual;
 mod moving;
 mod org_status;
+mod past;
 mod printer;
 mod table;
 mod text;
@@ -112,6 +113,12 @@ fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Doctor(args) => commands::doctor::run(&args, context),
         Command::Verify(args) => commands::verify::run(&args, context),
         Command::Import(args) => commands::import::run(&args, context),
+        Command::History(args) => commands::history::history(&args, context),
+        Command::Stats(args) => commands::history::stats(&args, context),
+        Command::Advise(args) => commands::history::advise(&args, context),
+        Command::Audit(args) => commands::audit::run(&args, context),
+        Command::Backup(args) => commands::restore::backup(&args, context),
+        Command::Restore(args) => commands::restore::restore(&args, context),
         Command::Completions(args) => commands::pages::completions(&args, context),
         Command::Man(args) => commands::pages::man(&args, context),
     }

@@ -54,6 +54,7 @@ fn header(s: &dto::Status, now: Time, printer: &Printer) -> String {
     ];
     config(&s.config, now, printer, &mut lines);
     lines.push(format!("engine  {}", engine(s, printer)));
+    lines.extend(s.history.as_ref().and_then(|health| history(health, now, printer)));
     lines.extend(s.credentials.iter().map(|c| format!("github  {}", credential(c, now, printer))));
     lines.extend(s.held.iter().map(|h| {
         let line = format!("{}: {}", h.what, h.text);
@@ -100,6 +101,23 @@ fn refusal(report: &str) -> Vec<String> {
         lines.push(format!("… {count}"));
     }
     lines
+}
+
+/// Nothing where all is well.
+fn history(health: &dto::HistoryHealth, now: Time, printer: &Printer) -> Option<String> {
+    let lost = match health.lost {
+        0 => String::new(),
+        lost => format!("{lost} records were lost since the start"),
+    };
+    let text = match (&health.trouble, health.since) {
+        (Some(why), Some(since)) => {
+            let lost = if lost.is_empty() { lost } else { format!("; {lost}") };
+            format!("not written since {}: {why}{lost}", ago(now, since))
+        }
+        _ if lost.is_empty() => return None,
+        _ => lost,
+    };
+    Some(format!("history {}", printer.paint(Tone::Warn, text)))
 }
 
 fn engine(s: &dto::Status, printer: &Printer) -> String {

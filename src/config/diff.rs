@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::ApiSettings;
 use super::Config;
 use super::EngineSettings;
+use super::HistorySettings;
 use super::HostSettings;
 use super::HttpSettings;
 use super::WebhookSettings;
@@ -23,8 +24,19 @@ use crate::model::Scaling;
 
 /// What a change of these needs a restart for: the first two are part of what tells this installation's runners from all
 /// others, and a listener that is swapped would lose the deliveries that come meanwhile.
-const RESTART: [&str; 6] =
-    ["engine.endpoint", "host.name", "http.listen", "http.connections", "api.listen", "api.connections"];
+const RESTART: [&str; 11] = [
+    "engine.endpoint",
+    "host.name",
+    "http.listen",
+    "http.connections",
+    "api.listen",
+    "api.connections",
+    "history.enabled",
+    "history.url",
+    "history.retention",
+    "history.audit_retention",
+    "history.max_size",
+];
 
 /// What changed. Its text is one line for the journal.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -68,6 +80,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
         optional(&old.http, &new.http, "http.listen", http),
         optional(&old.api, &new.api, "api.listen", api),
         optional(&old.webhook, &new.webhook, "webhook.secret", webhook),
+        history(&old.history, &new.history),
     ]
     .concat();
     let (needs_restart, settings_changed) = settings.into_iter().partition(|key| RESTART.contains(key));
@@ -159,6 +172,16 @@ fn webhook(old: &WebhookSettings, new: &WebhookSettings) -> Vec<&'static str> {
         only_github => "webhook.addresses",
         max_body => "webhook.max_body",
         rate => "webhook.rate",
+    })
+}
+
+fn history(old: &HistorySettings, new: &HistorySettings) -> Vec<&'static str> {
+    changed!(old, new, HistorySettings {
+        enabled => "history.enabled",
+        url => "history.url",
+        retention => "history.retention",
+        audit_retention => "history.audit_retention",
+        max_size => "history.max_size",
     })
 }
 

@@ -10,6 +10,7 @@ use super::schema::API;
 use super::schema::CREDENTIALS;
 use super::schema::Default;
 use super::schema::ENGINE;
+use super::schema::HISTORY;
 use super::schema::HOST;
 use super::schema::HTTP;
 use super::schema::POOL;
@@ -38,6 +39,8 @@ pub(crate) static HTTP_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&HT
 pub(crate) static API_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&API));
 /// What `[webhook]` falls back on.
 pub(crate) static WEBHOOK_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&WEBHOOK));
+/// What `[history]` falls back on.
+pub(crate) static HISTORY_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&HISTORY));
 /// What `host.reserve` falls back on.
 pub(crate) static RESERVE_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&RESERVE));
 /// What `[[pools.NAME.schedule]]` falls back on.
@@ -219,9 +222,19 @@ mod tests {
 
     #[test]
     fn every_built_in_default_is_toml_and_fits_its_own_key() {
-        for section in
-            [&CREDENTIALS, &ENGINE, &HOST, &HTTP, &WEBHOOK, &API, &RESERVE, &POOL, &SCHEDULE, &PRIORITY_RULE]
-        {
+        for section in [
+            &CREDENTIALS,
+            &ENGINE,
+            &HOST,
+            &HTTP,
+            &WEBHOOK,
+            &API,
+            &HISTORY,
+            &RESERVE,
+            &POOL,
+            &SCHEDULE,
+            &PRIORITY_RULE,
+        ] {
             let values = section.keys().filter(|key| matches!(key.default, Default::Value(_))).count();
             let table = built_in(section);
             assert_eq!(table.len(), values, "{:?}", table.keys());

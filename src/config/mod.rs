@@ -44,6 +44,7 @@ pub use settings::AuthSource;
 pub use settings::Config;
 pub use settings::Credentials;
 pub use settings::EngineSettings;
+pub use settings::HistorySettings;
 pub use settings::HostSettings;
 pub use settings::HttpSettings;
 pub use settings::Listen;

@@ -7,6 +7,7 @@ use super::schema::APP;
 use super::schema::CREDENTIALS;
 use super::schema::Default;
 use super::schema::ENGINE;
+use super::schema::HISTORY;
 use super::schema::HOST;
 use super::schema::HTTP;
 use super::schema::Key;
@@ -29,7 +30,7 @@ struct Chapter {
     section: &'static Section,
 }
 
-static CHAPTERS: [Chapter; 14] = [
+static CHAPTERS: [Chapter; 15] = [
     Chapter {
         title: "`[github]`",
         text: "Where GitHub is and who ghrunner is there. A token or an App is needed, one of the two.",
@@ -38,7 +39,7 @@ static CHAPTERS: [Chapter; 14] = [
     Chapter { title: "App", text: "`app = { … }` in `[github]` and `[credentials.NAME]`.", section: &APP },
     Chapter {
         title: "Secrets",
-        text: "Secrets do not stand in the file, only where they are. `token`, `private_key`, `secret` and `old_secret` are a \
+        text: "Secrets do not stand in the file, only where they are. `token`, `private_key`, `secret`, `old_secret` and the `url` of `[history]` are a \
                table with exactly one of these keys, `read` and `operate` lists of such tables.",
         section: &SECRET,
     },
@@ -78,6 +79,12 @@ static CHAPTERS: [Chapter; 14] = [
         section: &API,
     },
     Chapter { title: "TLS", text: "`tls = { … }` in `[api]`.", section: &TLS },
+    Chapter {
+        title: "`[history]`",
+        text: "What is kept of what was: jobs, runners, decisions and an audit trail, in SQLite or PostgreSQL. See \
+               [History](history.md).",
+        section: &HISTORY,
+    },
     Chapter {
         title: "`[pools.NAME]`, `[defaults]`",
         text: "A pool is runners of one kind, each a container for one job. NAME has lower-case letters, digits and single \

@@ -30,6 +30,9 @@ pub struct Config {
     /// `[webhook]`; none where no deliveries are taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookSettings>,
+    /// `[history]`; not shown where it says nothing but what holds anyway.
+    #[serde(skip_serializing_if = "HistorySettings::is_usual")]
+    pub history: HistorySettings,
     /// `[pools.NAME]`, with `[defaults]` merged in.
     pub pools: BTreeMap<PoolName, Pool>,
 }
@@ -176,4 +179,38 @@ pub struct WebhookSettings {
     pub max_body: Size,
     /// Requests a second of one address that may turn out bad.
     pub rate: u32,
+}
+
+/// What is kept of what was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HistorySettings {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// Where the address of a PostgreSQL database is; none for a file in the state directory.
+    pub url: Option<SecretSource>,
+    /// How long jobs, runners and decisions are kept.
+    pub retention: Duration,
+    /// How long the audit trail is kept.
+    pub audit_retention: Duration,
+    /// How large the file may become.
+    pub max_size: Size,
+}
+
+impl HistorySettings {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
+        Self {
+            enabled: true,
+            url: None,
+            retention: days(90),
+            audit_retention: days(400),
+            max_size: Size(4 << 30),
+        }
+    }
 }

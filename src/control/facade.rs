@@ -9,6 +9,8 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::Archive;
+use super::ArchiveError;
 use super::Clock;
 use super::Explanation;
 use super::Obstacle;
@@ -24,6 +26,12 @@ use crate::model::Plan;
 use crate::model::PoolName;
 use crate::model::RunnerName;
 use crate::model::Time;
+use crate::model::history::AuditRecord;
+use crate::model::history::HistoryQuery;
+use crate::model::history::JobRecord;
+use crate::model::history::Page;
+use crate::model::history::Stats;
+use crate::model::history::StatsQuery;
 
 /// Something asked of the control loop, with a place for its answer.
 #[derive(Debug)]
@@ -163,6 +171,9 @@ pub enum FacadeError {
     /// The engine did not answer.
     #[error("{0}")]
     Engine(String),
+    /// The history gives no answer.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The daemon is shutting down.
     #[error("the daemon is shutting down")]
     Closing,
@@ -179,12 +190,13 @@ pub struct Facade {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     meter: Arc<Meter>,
     trend: Arc<Trend>,
+    archive: Option<Arc<dyn Archive>>,
 }
 
 impl Facade {
     /// A door to a control loop that reads `commands` and publishes `snapshots`.
     pub fn new(commands: mpsc::Sender<Command>, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
-        Self { commands, snapshots, meter: Arc::default(), trend: Arc::default() }
+        Self { commands, snapshots, meter: Arc::default(), trend: Arc::default(), archive: None }
     }
 
     /// The same door, with what was counted where things happen.
@@ -195,6 +207,13 @@ impl Facade {
     /// What was counted where things happen.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// The same door, with a record of what was behind it.
+    #[must_use]
+    pub fn with_archive(mut self, archive: Arc<dyn Archive>) -> Self {
+        self.archive = Some(archive);
+        self
     }
 
     /// The fleet as of the last pass.
@@ -326,6 +345,38 @@ impl Facade {
     /// There is no such runner, or the engine does not answer.
     pub async fn logs(&self, runner: String, tail: usize, follow: bool) -> Result<LogStream, FacadeError> {
         self.ask(|answer| Command::Logs { runner, tail, follow, answer }).await?
+    }
+
+    /// The record of what was.
+    ///
+    /// # Errors
+    /// None is kept.
+    pub fn archive(&self) -> Result<&Arc<dyn Archive>, FacadeError> {
+        Ok(self.archive.as_ref().ok_or(ArchiveError::Off)?)
+    }
+
+    /// Jobs that ended, the latest first.
+    ///
+    /// # Errors
+    /// No history is kept, or it cannot be read.
+    pub async fn history(&self, query: HistoryQuery) -> Result<Page<JobRecord>, FacadeError> {
+        Ok(self.archive()?.jobs(query).await?)
+    }
+
+    /// The audit trail, the latest first.
+    ///
+    /// # Errors
+    /// No history is kept, or it cannot be read.
+    pub async fn audit(&self, query: HistoryQuery) -> Result<Page<AuditRecord>, FacadeError> {
+        Ok(self.archive()?.audit(query).await?)
+    }
+
+    /// What the history comes to.
+    ///
+    /// # Errors
+    /// No history is kept, or it cannot be read.
+    pub async fn stats(&self, query: StatsQuery) -> Result<Stats, FacadeError> {
+        Ok(self.archive()?.stats(query).await?)
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, FacadeError> {

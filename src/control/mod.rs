@@ -5,6 +5,7 @@
 //! through `observe` and `execute`.
 
 mod clock;
+mod deeds;
 mod facade;
 mod listings;
 mod measure;
@@ -24,6 +25,12 @@ pub use crate::decide::Obstacle;
 pub use crate::decide::Question;
 pub use crate::decide::Why;
 pub use clock::Clock;
+pub use deeds::Archive;
+pub use deeds::ArchiveError;
+pub use deeds::Deed;
+pub use deeds::Deeds;
+pub use deeds::DeedsTaken;
+pub use deeds::Recalled;
 pub use facade::Command;
 pub use facade::Facade;
 pub use facade::FacadeError;

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::Clock;
 use super::Command;
 use super::ConfigState;
+use super::Deeds;
 use super::FacadeError;
 use super::Snapshot;
 use super::StateDir;
@@ -138,6 +139,7 @@ pub struct Control<E: Engine, G: GitHub> {
     unkept: Option<String>,
     told: tell::Told,
     measure: Measure,
+    deeds: Deeds,
     passes: u64,
     started: Time,
     /// Since when a first complete look was had.
@@ -197,6 +199,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             unkept: None,
             told: tell::Told::default(),
             measure: Measure::new(Arc::default()),
+            deeds: Deeds::default(),
             passes: 0,
             started,
             looked: None,
@@ -221,6 +224,13 @@ impl<E: Engine, G: GitHub> Control<E, G> {
     /// The same loop, which writes what it counts into this meter.
     pub fn metered(self, meter: Arc<Meter>) -> Self {
         Self { measure: Measure::new(meter), ..self }
+    }
+
+    /// Leaves what it has done with `deeds`, which never holds it up.
+    #[must_use]
+    pub fn with_deeds(mut self, deeds: Deeds) -> Self {
+        self.deeds = deeds;
+        self
     }
 
     /// A receiver of the snapshot of each pass.
@@ -341,6 +351,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         self.measure.settled(&self.memory.book, action, outcome, now);
         settle::settle(&mut self.memory.book, action, outcome, now, jitter, &same);
         self.told.outcome(action, outcome, pass);
+        self.deeds.leave(action, outcome, now, pass);
         match (action, outcome) {
             (Action::Pull { image }, _) => self.memory.survey.pulled(image, outcome, now, jitter),
             (Action::Create(new), Ok(_)) => self.memory.listings.refresh(&new.scope),

@@ -19,6 +19,7 @@ use crate::model::PoolReport;
 use crate::model::PostMortem;
 use crate::model::Runner;
 use crate::model::Time;
+use crate::model::history::HistoryHealth;
 
 /// Everything people may see, as of the end of one pass.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,8 @@ pub struct Snapshot {
     pub config: ConfigState,
     /// Where mode and marks are kept; none for a daemon that forgets.
     pub state_dir: Option<String>,
+    /// How the history stands; none where none is kept.
+    pub history: Option<HistoryHealth>,
     /// What the engine is; none until it answered.
     pub engine: Option<EngineInfo>,
     /// Why it does not answer.
@@ -90,6 +93,7 @@ impl Snapshot {
             status: "looking at engine and GitHub for the first time".to_owned(),
             config: config.clone(),
             state_dir: None,
+            history: None,
             engine: None,
             engine_error: None,
             credentials: Vec::new(),

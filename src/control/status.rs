@@ -12,6 +12,7 @@ use crate::model::Phase;
 use crate::model::Plan;
 use crate::model::Time;
 use crate::model::World;
+use crate::model::history::HistoryHealth;
 
 /// Pools with their reports.
 pub(super) fn pools(policy: &Policy, world: &World, plan: &Plan) -> Vec<PoolState> {
@@ -97,6 +98,12 @@ pub(super) fn line(config: &ConfigState, world: &World, plan: &Plan) -> String {
         let _ = write!(line, "; {held}");
     }
     line
+}
+
+/// What the line adds while no history is written.
+pub(super) fn unkept(history: Option<&HistoryHealth>) -> String {
+    let trouble = history.and_then(|history| history.trouble.as_ref());
+    trouble.map(|why| format!("; history is not written: {why}")).unwrap_or_default()
 }
 
 fn plural(count: usize) -> &'static str {

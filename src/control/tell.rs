@@ -216,14 +216,14 @@ fn tell_outcome(action: &Action, outcome: &Outcome, pass: u64) {
 
 /// Whom an action is about.
 #[derive(Default)]
-struct Whom<'a> {
-    pool: &'a str,
-    runner: &'a str,
+pub(super) struct Whom<'a> {
+    pub(super) pool: &'a str,
+    pub(super) runner: &'a str,
     /// Empty for an organization's runner: which repository it serves is not known before its job.
-    repo: String,
+    pub(super) repo: String,
 }
 
-fn whom(action: &Action) -> Whom<'_> {
+pub(super) fn whom(action: &Action) -> Whom<'_> {
     let (pool, runner, scope) = match action {
         Action::Create(new) => (&new.pool, &new.name, &new.scope),
         Action::Retire { container, .. }

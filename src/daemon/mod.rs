@@ -5,6 +5,7 @@
 
 mod api;
 mod demand;
+mod history;
 mod ports;
 mod preview;
 pub mod webhook;
@@ -30,6 +31,7 @@ pub use preview::preview;
 
 use crate::config;
 use crate::config::Config;
+use crate::control::Archive;
 use crate::control::Clock;
 use crate::control::Control;
 use crate::control::Facade;
@@ -154,13 +156,21 @@ async fn live(
     let path = absolute(&options.config).display().to_string();
     let state = StateDir::new(absolute(&options.state_dir));
     let begun_with = loaded.config.clone();
-    let control = Control::new(ports, clock, seed(clock), state, path, loaded).metered(Arc::clone(&meter));
+    let state_dir = absolute(&options.state_dir);
+    let (deeds, history) = history::prepare(&begun_with, &secrets, &instance, &state_dir, clock);
+    let control = Control::new(ports, clock, seed(clock), state, path, loaded)
+        .metered(Arc::clone(&meter))
+        .with_deeds(deeds);
 
     let stop = CancellationToken::new();
     let (ask, commands) = mpsc::channel(COMMANDS);
     let (changed, file_changed) = mpsc::channel(1);
     let snapshots = control.snapshots();
-    let facade = Facade::new(ask, snapshots.clone()).metered(meter);
+    let mut facade = Facade::new(ask, snapshots.clone()).metered(meter);
+    let history = history.map(|history| history.start(snapshots.clone()));
+    if let Some(history) = &history {
+        facade = facade.with_archive(Arc::clone(history) as Arc<dyn Archive>);
+    }
     tokio::spawn(files.tell(Arc::clone(&load), changed, stop.clone()));
     let told: github::Clock = Arc::new(move || clock.now());
     let kept = (&instance, options.state_dir.as_path());
@@ -201,6 +211,9 @@ async fn live(
     control.run(inputs).await;
     stop.cancel();
     sources.end().await;
+    if let Some(history) = history {
+        history.end().await;
+    }
     mirror.abort();
     obey.abort();
     if let Ok(Err(error)) = server.await {

@@ -27,6 +27,8 @@ use super::Problem;
 use super::body;
 use super::dashboard;
 use super::envelope::RequestId;
+use super::history;
+use crate::control::Facade;
 
 /// What may be asked of the network without a credential: it tells nothing of the fleet.
 pub(super) const OPEN: [&str; 4] = ["/health", "/ready", "/openapi.json", "/docs"];
@@ -157,7 +159,11 @@ fn not_allowed(name: &str) -> Response {
 }
 
 /// Lets nobody through who may not, reads the body, and tells of what changed something.
-pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State((gate, facade)): State<(Gate, Facade)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (mut head, sent) = request.into_parts();
     let caller = match gate.judge(&head) {
         Ok(caller) => caller,
@@ -177,7 +183,7 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
     }
     let steering = Steering::new(caller, &head, &bytes);
     let response = next.run(Request::from_parts(head, Body::from(bytes))).await;
-    steering.tell(response.status());
+    steering.tell(&facade, response.status());
     response
 }
 
@@ -185,6 +191,7 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
 struct Steering {
     caller: Caller,
     request: String,
+    path: String,
     what: String,
     body: String,
 }
@@ -196,14 +203,17 @@ impl Steering {
         Self {
             caller,
             request: head.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
+            path: short(head.uri.path()),
             what: short(&format!("{} {target}", head.method)),
             body: short(&String::from_utf8_lossy(body)),
         }
     }
 
-    fn tell(&self, status: StatusCode) {
+    fn tell(&self, facade: &Facade, status: StatusCode) {
         let (caller, request, body, code) = (self.caller.name(), &self.request, &self.body, status.as_u16());
         tracing::info!(caller, request, body, status = code, "{caller} asked: {} ({code})", self.what);
+        let text = if body.is_empty() { self.what.clone() } else { format!("{} {body}", self.what) };
+        history::note(facade, &caller, &self.path, text, status);
     }
 }
 

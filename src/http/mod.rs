@@ -21,6 +21,7 @@ pub mod dto;
 mod envelope;
 mod events;
 mod front;
+mod history;
 mod intake;
 mod jobs;
 mod log_level;

@@ -28,6 +28,7 @@ use super::access::OPEN;
 use super::docs_page;
 use super::dto;
 use super::events;
+use super::history;
 use super::jobs;
 use super::log_level;
 use super::metrics;
@@ -78,6 +79,8 @@ const WITH_BODY: [(&str, &str); 2] =
         jobs::jobs, jobs::explain_job, jobs::explain,
         metrics::metrics, metrics::metrics_beside,
         events::events, trend::trend, trend::whoami,
+        history::jobs, history::runners, history::decisions, history::copy, history::audit, history::verify, history::entry,
+        history::stats,
     ),
     components(schemas(Problem, dto::Done, dto::Opening, dto::Change)),
     security(("bearer" = [])),

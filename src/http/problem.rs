@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::control::ArchiveError;
 use crate::control::FacadeError;
 
 /// The media type of [`Problem`].
@@ -44,6 +45,9 @@ impl From<FacadeError> for Problem {
             FacadeError::BadConfig { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_config"),
             FacadeError::State { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "state"),
             FacadeError::Engine(_) => (StatusCode::BAD_GATEWAY, "engine"),
+            FacadeError::Archive(ArchiveError::Off) => (StatusCode::NOT_FOUND, "no_history"),
+            FacadeError::Archive(ArchiveError::Unable(_)) => (StatusCode::CONFLICT, "history"),
+            FacadeError::Archive(ArchiveError::Unreadable(_)) => (StatusCode::SERVICE_UNAVAILABLE, "history"),
             FacadeError::Closing => (StatusCode::SERVICE_UNAVAILABLE, "closing"),
         };
         Self::new(status, code, error.to_string())

@@ -17,10 +17,11 @@ use super::Problem;
 use super::access;
 use super::access::Gate;
 use super::cors;
-use super::dto;
 use super::dashboard;
+use super::dto;
 use super::envelope;
 use super::events;
+use super::history;
 use super::jobs;
 use super::log_level;
 use super::metrics;
@@ -55,7 +56,8 @@ fn around(api: Api, gate: Gate) -> Router {
         .merge(jobs::routes())
         .merge(log_level::routes())
         .merge(events::routes())
-        .merge(trend::routes());
+        .merge(trend::routes())
+        .merge(history::routes());
     Router::new()
         .nest("/api/v1", v1)
         .merge(probes::routes())
@@ -65,7 +67,7 @@ fn around(api: Api, gate: Gate) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(Extension(api.level))
-        .layer(middleware::from_fn_with_state(gate, access::guard))
+        .layer(middleware::from_fn_with_state((gate, api.facade.clone()), access::guard))
         .layer(middleware::from_fn(envelope::envelope))
         .layer(middleware::from_fn_with_state(api.facade.clone(), metrics::count))
         .with_state(api.facade)

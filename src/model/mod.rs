@@ -6,6 +6,7 @@
 mod action;
 mod book;
 mod demand;
+pub mod history;
 mod ids;
 mod job;
 mod meter;

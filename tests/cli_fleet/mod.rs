@@ -333,6 +333,7 @@ pub fn snapshot() -> Snapshot {
             warnings: Vec::new(),
             needs_restart: vec!["engine.endpoint".to_owned()],
         },
+        history: None,
         state_dir: None,
         engine: Some(engine()),
         engine_error: None,

@@ -1,15 +1,18 @@
 //! One file for each verb.
 
+pub(super) mod audit;
 pub(super) mod check;
 pub(super) mod doctor;
 pub(super) mod drain;
 mod follow;
+pub(super) mod history;
 pub(super) mod import;
 pub(super) mod jobs;
 pub(super) mod org_status;
 pub(super) mod pages;
 pub(super) mod plan;
 pub(super) mod pools;
+pub(super) mod restore;
 pub(super) mod rollback;
 pub(super) mod run;
 pub(super) mod runners;

@@ -5,6 +5,7 @@
 
 mod api;
 mod github;
+mod history;
 mod host;
 mod net;
 mod pool;
@@ -20,6 +21,7 @@ use super::fields::CREDENTIALS_DEFAULTS;
 use super::fields::EMPTY;
 use super::fields::ENGINE_DEFAULTS;
 use super::fields::Fields;
+use super::fields::HISTORY_DEFAULTS;
 use super::fields::HOST_DEFAULTS;
 use super::fields::HTTP_DEFAULTS;
 use super::fields::POOL_DEFAULTS;
@@ -44,6 +46,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) api: Fields<'a>,
     /// None where the file has no such table.
     pub(crate) webhook: Option<Fields<'a>>,
+    pub(crate) history: Fields<'a>,
     pub(crate) pools: Vec<PoolDraft<'a>>,
 }
 
@@ -81,6 +84,7 @@ pub(crate) fn draft(root: &Table) -> Draft<'_> {
         http: part("http", &HTTP_DEFAULTS),
         api: part("api", &API_DEFAULTS),
         webhook: table(root, "webhook").map(|(at, own)| Fields::new(at, own, None, &WEBHOOK_DEFAULTS)),
+        history: part("history", &HISTORY_DEFAULTS),
         pools: tables(root, "pools")
             .map(|(name, at, own)| {
                 let fields = Fields::new(at, own, defaults, &POOL_DEFAULTS);
@@ -102,6 +106,7 @@ impl Draft<'_> {
             http: net::http(&self.http),
             api: api::api(&self.api),
             webhook: self.webhook.as_ref().and_then(net::webhook),
+            history: history::history(&self.history)?,
             pools: pools.collect::<Option<BTreeMap<PoolName, Pool>>>()?,
         })
     }

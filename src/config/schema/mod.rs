@@ -4,6 +4,7 @@
 //! **Does not know** how keys bear on one another: that is for the rules.
 
 mod api;
+mod history;
 mod kind;
 mod net;
 mod pool;
@@ -13,6 +14,7 @@ mod top;
 
 pub(crate) use api::API;
 pub(crate) use api::TLS;
+pub(crate) use history::HISTORY;
 pub(crate) use kind::Kind;
 pub(crate) use kind::Syntax;
 pub(crate) use kind::one_of;
@@ -91,6 +93,7 @@ pub(crate) const SECTIONS: [(&str, &Section); 9] = [
     ("[http]", &HTTP),
     ("[webhook]", &WEBHOOK),
     ("[api]", &API),
+    ("[history]", &HISTORY),
     ("[pools.NAME]", &POOL),
     ("[[pools.NAME.schedule]]", &SCHEDULE),
     ("[[pools.NAME.priority_rule]]", &PRIORITY_RULE),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::API;
 use super::Group;
+use super::HISTORY;
 use super::HTTP;
 use super::Kind;
 use super::POOL;
@@ -43,6 +44,7 @@ pub(crate) static ROOT: Section = Section {
                 "",
                 "Deliveries of GitHub's webhooks, for pools with `demand = \"webhook\"`.",
             ),
+            open("history", Kind::Table(&HISTORY), "", "What is kept of what was."),
             open(
                 "api",
                 Kind::Table(&API),

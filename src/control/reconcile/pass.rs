@@ -213,6 +213,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         let now = self.clock.now();
         let jobs = decide::explanations(&self.policy, world, &plan, now);
         self.told.jobs(&jobs, self.passes);
+        let history = self.deeds.health();
         let snapshot = Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: self.ports.instance.to_string(),
@@ -224,11 +225,12 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             as_of: now,
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             status: match self.looked {
-                Some(_) => status::line(&self.config, world, &plan),
+                Some(_) => status::line(&self.config, world, &plan) + &status::unkept(history.as_ref()),
                 None => status::waiting(world),
             },
             config: self.config.clone(),
             state_dir: self.state.place(),
+            history,
             engine: self.memory.survey.info.clone(),
             engine_error: world.engine.error.clone(),
             credentials: self.ports.github.states(),

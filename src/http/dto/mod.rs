@@ -3,6 +3,7 @@
 //! Fields are only ever added. Times are RFC 3339 with milliseconds, in UTC; words (phases, modes, kinds) are lower-case.
 
 mod fleet;
+mod history;
 mod jobs;
 mod level;
 mod live;
@@ -20,6 +21,14 @@ pub use fleet::Phase;
 pub use fleet::Place;
 pub use fleet::Pool;
 pub use fleet::Runner;
+pub use history::AuditEntry;
+pub use history::Decision;
+pub use history::HistoryHealth;
+pub use history::Page;
+pub use history::PastJob;
+pub use history::PastRunner;
+pub use history::Period;
+pub use history::Stats;
 pub use jobs::Explanation;
 pub use jobs::Job;
 pub use level::LogLevel;

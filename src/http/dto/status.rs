@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Held;
+use super::HistoryHealth;
 use super::Pool;
 use super::Runner;
 use super::Timestamp;
@@ -40,6 +41,9 @@ pub struct Status {
     /// Where mode and marks are kept.
     #[serde(default)]
     pub state_dir: Option<String>,
+    /// How the history stands; none where none is kept.
+    #[serde(default)]
+    pub history: Option<HistoryHealth>,
     /// The container engine; none until it answered.
     pub engine: Option<Engine>,
     /// Why the engine does not answer.
@@ -151,6 +155,7 @@ impl From<&control::Snapshot> for Status {
             status: s.status.clone(),
             config: (&s.config).into(),
             state_dir: s.state_dir.clone(),
+            history: s.history.as_ref().map(HistoryHealth::from),
             engine: s.engine.as_ref().map(Engine::from),
             engine_error: s.engine_error.clone(),
             credentials: s.credentials.iter().map(Credential::from).collect(),
