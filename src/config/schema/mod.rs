@@ -86,7 +86,7 @@ const fn open(name: &'static str, kind: Kind, default: &'static str, doc: &'stat
 }
 
 /// Every section and its name, for a key that stands in the wrong one.
-pub(crate) const SECTIONS: [(&str, &Section); 9] = [
+pub(crate) const SECTIONS: [(&str, &Section); 10] = [
     ("[github]", &CREDENTIALS),
     ("[engine]", &ENGINE),
     ("[host]", &HOST),

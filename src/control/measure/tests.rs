@@ -49,7 +49,7 @@ fn look(second: u64) -> Snapshot {
         phases: Vec::new(),
         held: Vec::new(),
     };
-    snapshot.pools.push(crate::control::PoolState { pool: None, drained: false, report });
+    snapshot.pools.push(crate::control::PoolState { pool: None, drained: false, boost: None, report });
     snapshot
 }
 

@@ -225,14 +225,19 @@ pub struct Stats {
     /// The part by which a percentile may be wrong.
     pub error: f64,
     /// All together.
+    #[schema(value_type = Object)]
     pub total: history::Figures,
     /// Pool by pool.
+    #[schema(value_type = Vec<Object>)]
     pub pools: Vec<history::Figures>,
     /// Repository by repository, those with most jobs first.
+    #[schema(value_type = Vec<Object>)]
     pub repos: Vec<history::Figures>,
     /// How runners were used, pool by pool.
+    #[schema(value_type = Vec<Object>)]
     pub usage: Vec<history::PoolUse>,
     /// How the waits are spread.
+    #[schema(value_type = Vec<Object>)]
     pub waits: Vec<history::Bar>,
     /// Period by period.
     pub periods: Vec<Period>,
