@@ -153,6 +153,7 @@ pub(crate) fn config(pools: impl IntoIterator<Item = Pool>) -> Config {
             keep_images: minutes(60 * 24),
         },
         http: None,
+        api: None,
         webhook: None,
         pools: pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect(),
     }
