@@ -42,7 +42,8 @@ impl Browser {
         browser.session = format!("{base}/session/{}", browser.begin(&base));
         // What its own first page did is no matter of ours.
         browser.go("about:blank");
-        (browser.console(), browser.asked());
+        browser.console();
+        browser.asked();
         browser
     }
 

@@ -235,7 +235,7 @@ fn explanation(id: u64, state: JobState, pool: Option<&PoolName>, why: Why, now:
         name: names[id as usize % 5].to_owned(),
         labels: vec!["self-hosted".to_owned(), "x64".to_owned()],
         event: "push".to_owned(),
-        branch: if id % 7 == 0 { MARKUP.to_owned() } else { "main".to_owned() },
+        branch: if id.is_multiple_of(7) { MARKUP.to_owned() } else { "main".to_owned() },
         state,
         queued: now - Duration::from_secs(id % 11 * 40 + 12),
     };
