@@ -15,11 +15,14 @@ use std::io::Read;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cli_fleet::FakeDaemon;
+use cli_fleet::Manner;
 use common::build;
 use ghrunner::control::Snapshot;
+use ghrunner::model::Meter;
 use ghrunner::model::Phase;
 
 const POOLS: u32 = 50;
@@ -27,7 +30,7 @@ const RUNNERS: u32 = 500;
 const ROUNDS: usize = 101;
 
 fn main() {
-    let daemon = FakeDaemon::with(fleet());
+    let daemon = FakeDaemon::of(fleet(), Manner { meter: Arc::new(counted()), ..Manner::default() });
     let (mut scrapes, mut statuses, mut bytes) = (Vec::new(), Vec::new(), 0);
     for _ in 0..ROUNDS {
         let (took, size) = ask(&daemon.socket, "/metrics");
@@ -90,4 +93,23 @@ fn fleet() -> Snapshot {
         .map(|slot| cli_fleet::runner(slot, if slot % 10 == 0 { Phase::Busy } else { Phase::Idle }))
         .collect();
     snapshot
+}
+
+/// What is counted of such a fleet after a while: each pool with all its histograms, and calls of every kind.
+fn counted() -> Meter {
+    let meter = Meter::default();
+    meter.note(|readings| {
+        for n in 0..POOLS {
+            let pool = readings.pool(&build::pool_name(&format!("pool-{n}")));
+            pool.queue_wait.time(Duration::from_secs(4));
+            pool.failures.insert("never_online", 3);
+        }
+        for call in ["list containers", "create a container", "start a container", "look into a container"] {
+            for result in ["ok", "timed_out", "refused"] {
+                readings.engine.took(call, result, Duration::from_millis(7));
+                readings.github.took(call, result, Duration::from_millis(70));
+            }
+        }
+    });
+    meter
 }

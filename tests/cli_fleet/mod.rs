@@ -45,6 +45,7 @@ use ghrunner::model::ImageId;
 use ghrunner::model::Job;
 use ghrunner::model::JobId;
 use ghrunner::model::JobState;
+use ghrunner::model::Meter;
 use ghrunner::model::Mode;
 use ghrunner::model::Phase;
 use ghrunner::model::PlaceReport;
@@ -80,6 +81,8 @@ pub struct Manner {
     pub busy_goes: Option<Duration>,
     /// After a change of mode: where its one pool's runners come up, and after how long.
     pub places: Vec<(String, Option<Duration>)>,
+    /// What it has counted.
+    pub meter: Arc<Meter>,
 }
 
 /// A daemon on a socket of its own; it ends when this is dropped.
@@ -166,12 +169,13 @@ pub fn stderr(output: &Output) -> String {
 pub fn control_loop(snapshot: Snapshot, asked: Arc<Mutex<Vec<String>>>, manner: Manner) -> Facade {
     let (commands, mut inbox) = mpsc::channel(8);
     let (publish, snapshots) = watch::channel(Arc::new(snapshot));
+    let meter = Arc::clone(&manner.meter);
     tokio::spawn(async move {
         while let Some(command) = inbox.recv().await {
             answer(command, &publish, &asked, &manner);
         }
     });
-    Facade::new(commands, snapshots)
+    Facade::new(commands, snapshots).metered(meter)
 }
 
 /// Changes the snapshot later.
