@@ -72,7 +72,8 @@ impl Place {
     }
 
     /// What each connection is told first. The order matters: a database that keeps a log of writes cannot change how it
-    /// gives back space any more. What is committed is on the disk: the end of the trail that is noted beside must not be ahead of it.
+    /// gives back space any more. What is committed is on the disk: the end of the trail that is noted beside must not be
+    /// ahead of it.
     fn opening(&self, reads: bool) -> Vec<String> {
         match self {
             Self::File { max_bytes, .. } => {

@@ -459,8 +459,6 @@ pub struct HistoryHealth {
     pub since: Option<Time>,
     /// Records that were lost since the start.
     pub lost: u64,
-    /// Records that wait to be written.
-    pub waiting: u64,
 }
 
 #[cfg(test)]

@@ -137,6 +137,7 @@ pub(crate) fn config(pools: impl IntoIterator<Item = Pool>) -> Config {
         poll_interval: std::time::Duration::from_secs(15),
     };
     Config {
+        history: ghrunner::config::HistorySettings::default(),
         credentials: BTreeMap::from([(name, credentials)]),
         engine: EngineSettings {
             endpoint: "unix:///run/docker.sock".into(),
