@@ -57,6 +57,12 @@ const MEANINGS: [(&str, &str); 3] =
 const GUARDED: [(&str, &str); 2] =
     [("401", "No credential, or none that is known"), ("403", "Not allowed to this caller")];
 
+/// The same, of operations that ask the history.
+const OF_HISTORY: [(&str, &str); 2] = [
+    ("404", "No history is kept, or it has no such entry"),
+    ("409", "Not possible with the database that the history is in"),
+];
+
 /// The same, of operations with a JSON body.
 const WITH_BODY: [(&str, &str); 2] =
     [("415", "The body is not said to be JSON"), ("422", "The body says something that makes no sense")];
@@ -109,7 +115,13 @@ impl Modify for Frame {
 
 fn complete(operation: &mut Operation, guarded: bool) {
     let with_body = operation.request_body.is_some();
-    let parts = [(true, &COMMON[..]), (guarded, &GUARDED[..]), (with_body, &WITH_BODY[..])];
+    let of_history = operation.tags.iter().flatten().any(|tag| tag == "history");
+    let parts = [
+        (true, &COMMON[..]),
+        (guarded, &GUARDED[..]),
+        (of_history, &OF_HISTORY[..]),
+        (with_body, &WITH_BODY[..]),
+    ];
     for (status, meaning) in parts.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, part)| part) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         let response = ResponseBuilder::new().description(*meaning).content(PROBLEM_JSON, content).build();

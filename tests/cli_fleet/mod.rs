@@ -324,6 +324,7 @@ pub fn snapshot() -> Snapshot {
         instance: "k7x2p".to_owned(),
         started: THEN,
         ready: true,
+        settled: true,
         mode: Mode::Organization,
         passes: 412,
         as_of: THEN,

@@ -122,6 +122,8 @@ pub(crate) fn snapshot(instance: &str) -> Snapshot {
         instance: instance.into(),
         started: now,
         ready: true,
+        settled: true,
+        images: std::collections::BTreeMap::new(),
         mode: Mode::Organization,
         passes: 1,
         as_of: now,

@@ -26,6 +26,23 @@ impl Operation {
         format!("{} {}", self.method, self.path)
     }
 
+    /// Whether the answer goes on for as long as somebody listens.
+    fn is_endless(&self) -> bool {
+        self.path.ends_with("/events")
+    }
+
+    /// What comes of it for whoever may ask it. No history is kept here, and the made-up control loop refuses each reload.
+    fn expected(&self) -> u16 {
+        let of_history = ["/history", "/audit", "/stats"].iter().any(|part| self.path.contains(part));
+        if of_history {
+            404
+        } else if self.path.ends_with("/reload") {
+            422
+        } else {
+            200
+        }
+    }
+
     fn is_open(&self) -> bool {
         OPEN.contains(&self.path.as_str())
     }
@@ -38,7 +55,7 @@ fn operations() -> Vec<Operation> {
     for (template, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let name = if template.contains("/runners/") { "ghrunner-build-0-k7x2p-a1b2c3" } else { "build" };
-            let path = template.replace("{name}", name).replace("{id}", "456");
+            let path = template.replace("{name}", name).replace("{id}", "456").replace("{seq}", "1");
             assert!(!path.contains('{'), "{template}: say here what stands for its parameter");
             let body = match (template.rsplit('/').next().unwrap(), operation["requestBody"].is_null()) {
                 (_, true) => "",
@@ -84,10 +101,13 @@ fn who_may_look_changes_nothing() {
     let api = Served::start();
     let mut looked = 0;
     for operation in operations() {
+        if operation.is_endless() {
+            continue;
+        }
         let answer = operation.ask(&api, &[bearer(READ)]);
         if operation.method == "GET" {
             looked += 1;
-            assert_eq!(answer.status, 200, "{}: {}", operation.line(), answer.body);
+            assert_eq!(answer.status, operation.expected(), "{}: {}", operation.line(), answer.body);
         } else {
             assert_eq!(answer.status, 403, "{}", operation.line());
             assert!(answer.problem().detail.contains("scripts"), "{}", answer.body);
@@ -103,11 +123,9 @@ fn who_may_look_changes_nothing() {
 #[test]
 fn who_may_steer_is_let_through_everywhere() {
     let api = Served::start();
-    for operation in operations() {
+    for operation in operations().into_iter().filter(|operation| !operation.is_endless()) {
         let answer = operation.ask(&api, &[bearer(OPERATE)]);
-        // The made-up control loop refuses each reload.
-        let expected = if operation.path.ends_with("/reload") { 422 } else { 200 };
-        assert_eq!(answer.status, expected, "{}: {}", operation.line(), answer.body);
+        assert_eq!(answer.status, operation.expected(), "{}: {}", operation.line(), answer.body);
     }
     let asked = api.asked.lock().unwrap().clone();
     for word in [

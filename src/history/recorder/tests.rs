@@ -74,6 +74,7 @@ fn snapshot(secs: u64) -> Snapshot {
         jobs: Vec::new(),
         demand: DemandView::default(),
         ended: Arc::default(),
+        images: std::collections::BTreeMap::new(),
         plan: Plan::default(),
     }
 }

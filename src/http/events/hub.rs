@@ -35,7 +35,7 @@ pub(super) struct Frame {
 
 /// Where listeners come to.
 #[derive(Debug)]
-pub(super) struct Hub {
+pub(in crate::http) struct Hub {
     desk: Mutex<Desk>,
     places: Arc<Semaphore>,
 }
