@@ -99,33 +99,42 @@ fn asked(Query(query): Questions) -> Result<HistoryQuery, Problem> {
 }
 
 /// Jobs that ended, the latest first.
-#[utoipa::path(get, path = "/api/v1/history", tag = "history", operation_id = "past_jobs", params(Asked), responses((status = 200, body = dto::Page<dto::PastJob>)))]
+#[utoipa::path(get, path = "/api/v1/history", tag = "history", operation_id = "past_jobs",
+    params(Asked),
+    responses((status = 200, body = dto::Page<dto::PastJob>)))]
 pub(super) async fn jobs(State(facade): State<Facade>, query: Questions) -> Found<dto::PastJob> {
     Ok(Json(dto::Page::of(facade.history(asked(query)?).await?, dto::PastJob::from)))
 }
 
 /// Runners that are gone, the latest first.
-#[utoipa::path(get, path = "/api/v1/history/runners", tag = "history", operation_id = "past_runners", params(Asked), responses((status = 200, body = dto::Page<dto::PastRunner>)))]
+#[utoipa::path(get, path = "/api/v1/history/runners", tag = "history", operation_id = "past_runners",
+    params(Asked),
+    responses((status = 200, body = dto::Page<dto::PastRunner>)))]
 pub(super) async fn runners(State(facade): State<Facade>, query: Questions) -> Found<dto::PastRunner> {
     let page = facade.archive()?.runners(asked(query)?).await;
     Ok(Json(dto::Page::of(page.map_err(crate::control::FacadeError::from)?, dto::PastRunner::from)))
 }
 
 /// Changes of what pools want, the latest first.
-#[utoipa::path(get, path = "/api/v1/history/decisions", tag = "history", operation_id = "past_decisions", params(Asked), responses((status = 200, body = dto::Page<dto::Decision>)))]
+#[utoipa::path(get, path = "/api/v1/history/decisions", tag = "history", operation_id = "past_decisions",
+    params(Asked),
+    responses((status = 200, body = dto::Page<dto::Decision>)))]
 pub(super) async fn decisions(State(facade): State<Facade>, query: Questions) -> Found<dto::Decision> {
     let page = facade.archive()?.decisions(asked(query)?).await;
     Ok(Json(dto::Page::of(page.map_err(crate::control::FacadeError::from)?, dto::Decision::from)))
 }
 
 /// The audit trail, the latest first.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "history", params(Asked), responses((status = 200, body = dto::Page<dto::AuditEntry>)))]
+#[utoipa::path(get, path = "/api/v1/audit", tag = "history", params(Asked),
+    responses((status = 200, body = dto::Page<dto::AuditEntry>)))]
 pub(super) async fn audit(State(facade): State<Facade>, query: Questions) -> Found<dto::AuditEntry> {
     Ok(Json(dto::Page::of(facade.audit(asked(query)?).await?, dto::AuditEntry::from)))
 }
 
 /// The digest of one entry of the audit trail, by its number.
-#[utoipa::path(get, path = "/api/v1/audit/entries/{seq}", tag = "history", operation_id = "audit_entry", params(("seq" = u64, Path)), responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/v1/audit/entries/{seq}", tag = "history", operation_id = "audit_entry",
+    params(("seq" = u64, Path)),
+    responses((status = 200, body = Object)))]
 pub(super) async fn entry(
     State(facade): State<Facade>,
     Path(seq): Path<u64>,
@@ -136,14 +145,16 @@ pub(super) async fn entry(
 }
 
 /// Looks through the whole audit trail.
-#[utoipa::path(get, path = "/api/v1/audit/verify", tag = "history", operation_id = "verify_audit", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/v1/audit/verify", tag = "history", operation_id = "verify_audit",
+    responses((status = 200, body = Object)))]
 pub(super) async fn verify(State(facade): State<Facade>) -> Result<Json<AuditVerdict>, Problem> {
     let verdict = facade.archive()?.verify().await;
     Ok(Json(verdict.map_err(crate::control::FacadeError::from)?))
 }
 
 /// What the history comes to.
-#[utoipa::path(get, path = "/api/v1/stats", tag = "history", params(Asked), responses((status = 200, body = dto::Stats)))]
+#[utoipa::path(get, path = "/api/v1/stats", tag = "history", params(Asked),
+    responses((status = 200, body = dto::Stats)))]
 pub(super) async fn stats(
     State(facade): State<Facade>,
     query: Questions,
@@ -154,7 +165,8 @@ pub(super) async fn stats(
 }
 
 /// A copy of the database, as a file.
-#[utoipa::path(post, path = "/api/v1/history/copy", tag = "history", operation_id = "copy_history", responses((status = 200, body = String, content_type = "application/vnd.sqlite3")))]
+#[utoipa::path(post, path = "/api/v1/history/copy", tag = "history", operation_id = "copy_history",
+    responses((status = 200, body = String, content_type = "application/vnd.sqlite3")))]
 pub(super) async fn copy(State(facade): State<Facade>) -> Result<Response, Problem> {
     let failed = |error: std::io::Error| {
         let detail = format!("cannot make room for a copy: {error}");

@@ -21,8 +21,9 @@ use crate::control::Facade;
 /// How long requests under way may take to end at a stop. Someone following a log would otherwise hold the daemon.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
-/// Connections of the socket at the same time; further ones wait.
-const CONNECTIONS: usize = 256;
+/// Connections of the socket at the same time; further ones wait. More than may listen to events, so that whoever steers
+/// always has a place.
+const CONNECTIONS: usize = 768;
 
 /// An answer may go on for as long as a job does.
 pub(super) const PATIENCE: Patience = Patience { head: Duration::from_secs(30), lifetime: None, last: GRACE };
