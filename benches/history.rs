@@ -204,6 +204,8 @@ fn nothing(now: Time) -> Snapshot {
         instance: "bench".into(),
         started: now,
         ready: false,
+        settled: true,
+        images: std::collections::BTreeMap::new(),
         mode: ghrunner::model::Mode::Organization,
         passes: 0,
         as_of: now,

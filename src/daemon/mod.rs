@@ -44,6 +44,7 @@ use crate::control::WatchedFiles;
 use crate::execute::LogKeeper;
 use crate::execute::Ports;
 use crate::github;
+use crate::history::History;
 use crate::http;
 use crate::http::ControlSocket;
 use crate::http::SocketError;
@@ -166,40 +167,24 @@ async fn live(
     let (ask, commands) = mpsc::channel(COMMANDS);
     let (changed, file_changed) = mpsc::channel(1);
     let snapshots = control.snapshots();
-    let mut facade = Facade::new(ask, snapshots.clone()).metered(meter);
     let history = history.map(|history| history.start(snapshots.clone()));
-    if let Some(history) = &history {
-        facade = facade.with_archive(Arc::clone(history) as Arc<dyn Archive>);
-    }
+    let facade = door(Facade::new(ask, snapshots.clone()).metered(meter), history.as_ref());
     tokio::spawn(files.tell(Arc::clone(&load), changed, stop.clone()));
     let told: github::Clock = Arc::new(move || clock.now());
     let kept = (&instance, options.state_dir.as_path());
     let sources = demand::start(&begun_with, (&github, &told), &secrets, kept, &stop)?;
-    let settings = sources.settings.clone();
-    let level = http::LogLevel::new(options.log_level.clone(), |level| {
-        systemd::set_log_level(level).map_err(|why| why.to_string())
-    });
-    let api = http::Api::new(facade.clone()).with_level(level);
+    let api = http::Api::new(facade.clone()).with_level(level(options));
     let over_tcp = api::start(&begun_with, &secrets, api.clone(), &stop)?;
-    let tcp_settings = over_tcp.clone();
     let inputs = Inputs {
         commands,
         file_changed,
-        load: Arc::new(move || {
-            let loaded = load()?;
-            settings.bring(&loaded.config);
-            tcp_settings.bring(&loaded.config);
-            Ok(loaded)
-        }),
+        load: bringing(load, sources.settings.clone(), over_tcp),
         demand: sources.view.clone(),
         wanted: sources.wanted.clone(),
         apply: Box::new(move |old, new| {
             github.replace(ports::credentials(new, &secrets));
             registry.write().unwrap_or_else(PoisonError::into_inner).clone_from(&new.engine.registry_auth);
-            let changes = config::diff(old, new);
-            tracing::info!("{changes}");
-            // What waits for a restart does so until there is one, or the file says again what it said at the start.
-            config::diff(&begun_with, new).needs_restart.into_iter().map(str::to_owned).collect()
+            changed_settings(&begun_with, old, new)
         }),
         stop: stop.clone(),
         heartbeat: heartbeat(),
@@ -220,6 +205,38 @@ async fn live(
         tracing::warn!("The control socket failed: {error}");
     }
     Ok(())
+}
+
+/// The door with a record of what was behind it, if one is kept.
+fn door(facade: Facade, history: Option<&Arc<History>>) -> Facade {
+    match history {
+        Some(history) => facade.with_archive(Arc::clone(history) as Arc<dyn Archive>),
+        None => facade,
+    }
+}
+
+/// Reads the file for the control loop, and brings those who listen what it says of them.
+fn bringing(load: Loader, deliveries: demand::Settings, over_tcp: api::Settings) -> Loader {
+    Arc::new(move || {
+        let loaded = load()?;
+        deliveries.bring(&loaded.config);
+        over_tcp.bring(&loaded.config);
+        Ok(loaded)
+    })
+}
+
+/// The log's level, as the command line began it.
+fn level(options: &Options) -> http::LogLevel {
+    let set = |level: &str| systemd::set_log_level(level).map_err(|why| why.to_string());
+    http::LogLevel::new(options.log_level.clone(), set)
+}
+
+/// Tells what an edit changed, and gives what waits for a restart: until there is one, or the file says again what it said
+/// at the start.
+fn changed_settings(begun_with: &Config, old: &Config, new: &Config) -> Vec<String> {
+    let changes = config::diff(old, new);
+    tracing::info!("{changes}");
+    config::diff(begun_with, new).needs_restart.into_iter().map(str::to_owned).collect()
 }
 
 /// The path for those who ask the daemon, and stand in another folder.

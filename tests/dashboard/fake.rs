@@ -267,7 +267,7 @@ fn pools(names: &[PoolName], runners: &[RunnerState], count: u32) -> Vec<PoolSta
             phases: phases.to_vec(),
             held: if at == 0 { vec![held] } else { Vec::new() },
         };
-        PoolState { pool: config.pools.get(name).cloned(), drained: at == 3, report }
+        PoolState { pool: config.pools.get(name).cloned(), drained: at == 3, boost: None, report }
     };
     names.iter().enumerate().map(state).collect()
 }
