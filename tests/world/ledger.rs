@@ -29,11 +29,14 @@ fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
+/// A number from each moment on.
+type Counts = Vec<(Instant, u32)>;
+
 /// How many jobs there were, and when something was wrong.
 #[derive(Default)]
 pub(super) struct Ledger {
     /// For each label the number of jobs that are not over, of all repositories and of each, from each moment on.
-    open: BTreeMap<(String, Option<Repo>), Vec<(Instant, u32)>>,
+    open: BTreeMap<(String, Option<Repo>), Counts>,
     /// When something last happened by which runners are replaced.
     disturbed: Option<Instant>,
     /// When a source of demand was last in trouble.
