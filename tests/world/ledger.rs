@@ -52,10 +52,15 @@ impl Ledger {
         self.troubled = self.troubled.max(Some(until));
     }
 
+    /// How old what a source knows may be.
+    fn window(&self, now: Instant) -> Duration {
+        let troubled = self.troubled.is_some_and(|until| until + FORGOTTEN_AFTER > now);
+        if troubled { BELIEVED_WITHIN } else { KNOWN_WITHIN }
+    }
+
     /// The most jobs that a source may believe to be there.
     fn most(&self, label: &str, repo: Option<&Repo>, now: Instant) -> u32 {
-        let troubled = self.troubled.is_some_and(|until| until + FORGOTTEN_AFTER > now);
-        let window = if troubled { BELIEVED_WITHIN } else { KNOWN_WITHIN };
+        let window = self.window(now);
         let Some(counts) = self.open.get(&(label.to_owned(), repo.cloned())) else { return 0 };
         let mut most = 0;
         for (at, count) in counts.iter().rev() {
@@ -107,13 +112,25 @@ impl State {
     }
 }
 
+/// Whether the daemon forgot a moment ago which jobs its runners had: until the queues are read again it believes what
+/// GitHub tells, and late deliveries tell of the past.
+fn forgot(state: &State, now: Instant) -> bool {
+    let window = state.ledger.window(now);
+    state.services.began.is_some_and(|at| at + window > now)
+}
+
 /// A runner begins. Those of its place that can take a job, or have one, are never more than the jobs that there were for
 /// it at one moment of the time from which demand may still be believed, and those that stand without any: no runner is wanted for a job
 /// that has one, none for a job that is told of twice, and one that failed is of no use and does not count.
 pub(super) fn after_launch(state: &mut State, id: &ContainerId) {
     let now = Instant::now();
     let settled = state.ledger.disturbed.is_none_or(|at| at + SETTLED_AFTER < now);
-    if !state.services.told || !settled || state.daemons > 1 || state.weather != Weather::default() {
+    if !state.services.told
+        || !settled
+        || forgot(state, now)
+        || state.daemons > 1
+        || state.weather != Weather::default()
+    {
         return;
     }
     let Some(name) = state.containers.get(id).map(|held| held.container.pool.clone()) else { return };
