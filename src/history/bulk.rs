@@ -1,6 +1,6 @@
 //! Records that come from elsewhere, all at once: an older history, or a benchmark's.
 
-use super::store::Place;
+use super::place::Place;
 use super::store::Store;
 use crate::model::history::Record;
 

@@ -7,8 +7,8 @@ use sqlx::AnyPool;
 use sqlx::Row as _;
 use sqlx::any::AnyPoolOptions;
 
+use super::place::escaped;
 use super::store::HEAD;
-use super::store::escaped;
 use super::store::head_of;
 use super::writer::keep_head;
 use crate::model::Time;

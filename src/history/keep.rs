@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sqlx::Row as _;
 
+use super::insert::int;
 use super::rollup::DAY;
 use super::store::ANCHOR;
 use super::store::Store;
-use super::store::int;
 use super::store::set_fact;
 use super::trouble;
 use super::trouble::Trouble;

@@ -8,10 +8,10 @@ use sqlx::any::AnyRow;
 use sqlx::query::Query;
 
 use super::buckets::Buckets;
+use super::insert::SUMS;
+use super::insert::int;
 use super::rollup::Span;
 use super::rollup::Sums;
-use super::store::SUMS;
-use super::store::int;
 use crate::model::Time;
 use crate::model::history::AuditEntry;
 use crate::model::history::AuditRecord;

@@ -10,12 +10,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::keep;
+use super::place::Place;
 use super::query;
 use super::recorder::own;
 use super::service::Options;
 use super::service::Shared;
 use super::store;
-use super::store::Place;
 use super::store::Store;
 use super::trouble;
 use super::trouble::Remedy;
