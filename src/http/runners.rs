@@ -1,5 +1,7 @@
 //! Runners: those that live, those that are gone, what they print, and how they are sent away.
 
+use std::convert::Infallible;
+
 use axum::Json;
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +12,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::StreamExt as _;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -22,6 +27,7 @@ use super::routes::Answer;
 use super::routes::done;
 use crate::control::Facade;
 use crate::control::FacadeError;
+use crate::control::LogStream;
 use crate::control::RunnerState;
 use crate::control::Snapshot;
 use crate::model::Job;
@@ -110,7 +116,23 @@ pub(super) async fn logs(
     let tail = query.tail.unwrap_or(DEFAULT_TAIL).min(MAX_TAIL);
     let stream = facade.logs(name, tail, query.follow).await?;
     let plain = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
-    Ok((plain, Body::from_stream(stream.0)).into_response())
+    Ok((plain, Body::from_stream(to_the_end(stream))).into_response())
+}
+
+/// The output up to where the engine breaks off, which it does when the container goes, with a line that says so: an answer
+/// that ends in its middle would look like a fault of the connection.
+fn to_the_end(output: LogStream) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+    output.0.scan(false, |broken, part| {
+        let part = match part {
+            _ if *broken => None,
+            Ok(part) => Some(part),
+            Err(error) => {
+                *broken = true;
+                Some(Bytes::from(format!("\nghrunner: the output breaks off here: {error}\n")))
+            }
+        };
+        std::future::ready(part.map(Ok))
+    })
 }
 
 /// How runners are sent away.
@@ -181,5 +203,24 @@ pub(super) async fn remove_all_runners(
         (1, false) => done("1 runner goes as soon as it is surely idle".to_owned()),
         (n, true) => done(format!("all {n} runners are being stopped, busy or not{cut}")),
         (n, false) => done(format!("all {n} runners go as soon as they are surely idle")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+    use crate::engine::EngineError;
+
+    #[tokio::test]
+    async fn output_that_breaks_off_says_so_and_ends() {
+        let gone = || Err(EngineError::Unreachable { endpoint: "x".into(), why: "y".into() });
+        let parts = stream::iter([Ok(Bytes::from_static(b"a\n")), gone(), gone()]);
+        let told: Vec<_> = to_the_end(LogStream(Box::pin(parts))).collect().await;
+        let told: Vec<String> =
+            told.into_iter().map(|part| String::from_utf8(part.unwrap().to_vec()).unwrap()).collect();
+        assert_eq!(told.len(), 2);
+        assert!(told[1].contains("breaks off here: "), "{told:?}");
     }
 }
