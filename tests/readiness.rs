@@ -19,14 +19,14 @@ fn started(rig: &Rig) -> (Daemon, Manager) {
 #[test]
 fn a_daemon_that_waits_for_its_engine_asks_for_time_and_is_not_ready_by_a_reload() {
     let rig = Rig::new();
-    rig.write(&rig.good("max = 2"));
+    rig.write(&rig.good("min = 0\nmax = 2"));
     std::fs::rename(rig.path("engine.sock"), rig.path("away")).unwrap();
     let (daemon, manager) = started(&rig);
     let heard = manager.hears("STATUS=waiting for the container engine");
     assert!(heard.iter().all(|message| !message.contains("READY=1")), "{heard:?}");
     assert!(heard.iter().filter(|m| m.contains("STATUS=")).all(|m| m.contains("EXTEND_TIMEOUT_USEC=")));
     // The reload is done, and it is no start.
-    rig.write(&rig.good("max = 3"));
+    rig.write(&rig.good("min = 0\nmax = 3"));
     daemon.signal(Signal::SIGHUP);
     daemon.says("is in force");
     manager.heard();
@@ -41,10 +41,10 @@ fn a_daemon_that_waits_for_its_engine_asks_for_time_and_is_not_ready_by_a_reload
 #[test]
 fn a_reload_of_a_daemon_that_is_ready_is_told_from_beginning_to_end() {
     let rig = Rig::new();
-    rig.write(&rig.good("max = 2"));
+    rig.write(&rig.good("min = 0\nmax = 2"));
     let (daemon, manager) = started(&rig);
     manager.hears("READY=1");
-    for text in ["[pools", &rig.good("max = 3")] {
+    for text in ["[pools", &rig.good("min = 0\nmax = 3")] {
         rig.write(text);
         daemon.signal(Signal::SIGHUP);
         let mut heard = manager.hears("READY=1");
