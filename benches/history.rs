@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ghrunner::control::Archive;
 use ghrunner::control::Clock;
+use ghrunner::control::ConfigState;
 use ghrunner::control::Snapshot;
 use ghrunner::history::FILE;
 use ghrunner::history::HEAD_FILE;
@@ -19,6 +20,8 @@ use ghrunner::history::Options;
 use ghrunner::history::Place;
 use ghrunner::history::Retention;
 use ghrunner::history::write_all;
+use ghrunner::model::InstanceId;
+use ghrunner::model::Mode;
 use ghrunner::model::Time;
 use ghrunner::model::history::Cursor;
 use ghrunner::model::history::HistoryQuery;
@@ -199,36 +202,6 @@ fn usage(now: Time) -> impl Iterator<Item = Record> {
 }
 
 fn nothing(now: Time) -> Snapshot {
-    Snapshot {
-        version: String::new(),
-        instance: "bench".into(),
-        started: now,
-        ready: false,
-        settled: true,
-        images: std::collections::BTreeMap::new(),
-        mode: ghrunner::model::Mode::Organization,
-        passes: 0,
-        as_of: now,
-        took_ms: 0,
-        status: String::new(),
-        config: ghrunner::control::ConfigState {
-            path: String::new(),
-            loaded: now,
-            error: None,
-            error_since: None,
-            warnings: Vec::new(),
-            needs_restart: Vec::new(),
-        },
-        state_dir: None,
-        history: None,
-        engine: None,
-        engine_error: None,
-        credentials: Vec::new(),
-        pools: Vec::new(),
-        runners: Vec::new(),
-        jobs: Vec::new(),
-        demand: ghrunner::model::DemandView::default(),
-        ended: Arc::default(),
-        plan: ghrunner::model::Plan::default(),
-    }
+    let config = ConfigState::new(String::new(), now);
+    Snapshot::before_first_pass(&InstanceId::new("bench"), &config, Mode::Organization, now)
 }

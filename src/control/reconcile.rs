@@ -175,14 +175,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         let started = clock.now();
         let marks = state.marks();
         let memory = Memory::recall(state.mode(), &marks);
-        let config = ConfigState {
-            path,
-            loaded: started,
-            error: None,
-            error_since: None,
-            warnings: loaded.warnings,
-            needs_restart: Vec::new(),
-        };
+        let config = ConfigState { warnings: loaded.warnings, ..ConfigState::new(path, started) };
         let policy = Policy::new(Arc::new(loaded.config));
         let snapshot = Arc::new(Snapshot::before_first_pass(&ports.instance, &config, memory.mode, started));
         let (events, inbox) = mpsc::unbounded_channel();

@@ -74,12 +74,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// What there is to show before anything was seen.
-    pub(super) fn before_first_pass(
-        instance: &InstanceId,
-        config: &ConfigState,
-        mode: Mode,
-        started: Time,
-    ) -> Self {
+    pub fn before_first_pass(instance: &InstanceId, config: &ConfigState, mode: Mode, started: Time) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: instance.to_string(),
@@ -123,6 +118,13 @@ pub struct ConfigState {
     pub warnings: Vec<String>,
     /// Settings that changed in the file and need a restart.
     pub needs_restart: Vec<String>,
+}
+
+impl ConfigState {
+    /// A file that was read and has nothing wrong.
+    pub fn new(path: String, loaded: Time) -> Self {
+        Self { path, loaded, error: None, error_since: None, warnings: Vec::new(), needs_restart: Vec::new() }
+    }
 }
 
 /// A pool with its report.

@@ -120,8 +120,7 @@ fn gone(world: &World, now: Time) -> BTreeMap<RunnerName, Time> {
     if ours.is_empty() {
         return BTreeMap::new();
     }
-    let runs = |r: &&Runner| r.container.as_ref().is_some_and(|c| c.state == ContainerState::Running);
-    let there: HashSet<&RunnerName> = world.runners.iter().filter(runs).map(|r| &r.name).collect();
+    let there: HashSet<&RunnerName> = world.runners.iter().filter(|r| r.runs()).map(|r| &r.name).collect();
     ours.into_iter()
         .filter(|name| !there.contains(name) && !world.book.makes(name))
         .map(|name| (name.clone(), world.book.gone_since.get(name).copied().unwrap_or(now)))
@@ -139,8 +138,7 @@ fn is_over(job: &Job, gone: &BTreeMap<RunnerName, Time>, now: Time) -> bool {
 /// Whether a job that is believed to wait may be the one that the runner had.
 fn may_be_of(worked: &Worked, demand: &DemandView) -> bool {
     let waited = |job: &&Job| job.state == JobState::Queued && job.queued <= worked.began;
-    let heard = |job: &Job| demand.repos.get(&job.repo).and_then(|view| view.as_of).unwrap_or(job.queued);
-    !worked.told && demand.jobs.iter().filter(waited).any(|job| heard(job) < worked.began)
+    !worked.told && demand.jobs.iter().filter(waited).any(|job| demand.heard(job) < worked.began)
 }
 
 /// Remembers runners that had a job and ended, for a while, and which of those that stand GitHub has told of.

@@ -10,7 +10,6 @@ use super::rank::priority;
 use super::route::Unserved;
 use super::route::Way;
 use super::route::routes;
-use crate::model::ContainerState;
 use crate::model::Demand;
 use crate::model::HeldReason;
 use crate::model::Job;
@@ -18,7 +17,6 @@ use crate::model::JobId;
 use crate::model::JobState;
 use crate::model::Pool;
 use crate::model::PoolName;
-use crate::model::Runner;
 use crate::model::RunnerName;
 use crate::model::Scope;
 use crate::model::World;
@@ -61,8 +59,8 @@ impl<'a> Queues<'a> {
         if world.demand.jobs.is_empty() {
             return queues;
         }
-        let runs = |r: &&Runner| r.container.as_ref().is_some_and(|c| c.state == ContainerState::Running);
-        let running: HashSet<&RunnerName> = world.runners.iter().filter(runs).map(|r| &r.name).collect();
+        let running: HashSet<&RunnerName> =
+            world.runners.iter().filter(|r| r.runs()).map(|r| &r.name).collect();
         for (job, way) in world.demand.jobs.iter().zip(routes(policy, world)) {
             queues.enter(policy, job, way, &running);
         }

@@ -19,7 +19,6 @@ use super::share::Want;
 use super::share::share;
 use super::sources::doubts;
 use super::sources::set_of;
-use crate::model::ContainerState;
 use crate::model::Demand;
 use crate::model::HeldReason;
 use crate::model::InFlightKind;
@@ -114,7 +113,7 @@ pub fn scale(policy: &Policy, world: &World, now: Time) -> Targets {
 
 fn busy<'a>(world: &World, queues: &Queues<'_>, standing: &[&'a Runner], now: Time) -> Vec<Busy<'a>> {
     let mut busy = Vec::new();
-    for runner in standing.iter().filter(|r| runs(r)) {
+    for runner in standing.iter().filter(|r| r.runs()) {
         let named = queues.names(&runner.name);
         if named || is_busy(&world.book, runner, now) {
             let since = world.book.busy_since.get(&runner.name).copied().unwrap_or(now);
@@ -122,10 +121,6 @@ fn busy<'a>(world: &World, queues: &Queues<'_>, standing: &[&'a Runner], now: Ti
         }
     }
     busy
-}
-
-fn runs(runner: &Runner) -> bool {
-    runner.container.as_ref().is_some_and(|c| c.state == ContainerState::Running)
 }
 
 fn target(
@@ -239,11 +234,7 @@ fn want(
     let waiting = match pool.demand {
         Demand::Fixed => 0,
         Demand::Poll | Demand::Webhook => {
-            let as_of = |job: &crate::model::Job| {
-                let heard = world.demand.repos.get(&job.repo).and_then(|view| view.as_of);
-                heard.unwrap_or(job.queued)
-            };
-            let oldest = jobs().map(|(job, _)| as_of(job)).min();
+            let oldest = jobs().map(|(job, _)| world.demand.heard(job)).min();
             let took = oldest.map_or(0, |oldest| {
                 let first = jobs().map(|(job, _)| job.queued).min().unwrap_or(oldest);
                 let ended = worked().filter(|w| !w.told && w.began > oldest && w.began >= first);

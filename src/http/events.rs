@@ -30,7 +30,7 @@ use futures_util::Stream;
 use futures_util::stream;
 use tokio::sync::broadcast::error::RecvError;
 
-use self::hub::Hub;
+pub(super) use self::hub::Hub;
 use self::hub::LISTENERS;
 use self::hub::Seat;
 use super::Problem;
@@ -44,7 +44,7 @@ const STILL_ALIVE: Bytes = Bytes::from_static(b": alive\n\n");
 
 /// The route.
 pub(super) fn routes() -> Router<Facade> {
-    Router::new().route("/events", get(events)).layer(Extension(Arc::new(Hub::default())))
+    Router::new().route("/events", get(events))
 }
 
 /// The fleet as it changes: a `snapshot` event, then `change` events.

@@ -67,6 +67,7 @@ fn around(api: Api, gate: Gate) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(Extension(api.level))
+        .layer(Extension(api.hub))
         .layer(middleware::from_fn_with_state((gate, api.facade.clone()), access::guard))
         .layer(middleware::from_fn(envelope::envelope))
         .layer(middleware::from_fn_with_state(api.facade.clone(), metrics::count))

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::ControlSocket;
 use super::LogLevel;
 use super::Peer;
+use super::events::Hub;
 use super::front;
 use super::front::Patience;
 use super::routes;
@@ -33,11 +34,13 @@ pub(super) const PATIENCE: Patience = Patience { head: Duration::from_secs(30), 
 pub struct Api {
     pub(super) facade: Facade,
     pub(super) level: LogLevel,
+    /// One for all doors, so that a change is worked out once.
+    pub(super) hub: Arc<Hub>,
 }
 
 impl From<Facade> for Api {
     fn from(facade: Facade) -> Self {
-        Self { facade, level: LogLevel::default() }
+        Self { facade, level: LogLevel::default(), hub: Arc::default() }
     }
 }
 

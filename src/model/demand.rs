@@ -38,6 +38,13 @@ pub struct DemandView {
     pub hooks: HookView,
 }
 
+impl DemandView {
+    /// As of when what is known of a job holds: the last complete look at its repository's queue, or when it was queued.
+    pub fn heard(&self, job: &Job) -> Time {
+        self.repos.get(&job.repo).and_then(|view| view.as_of).unwrap_or(job.queued)
+    }
+}
+
 /// What is known of a repository's queue.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct RepoView {

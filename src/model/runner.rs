@@ -70,6 +70,13 @@ pub struct Container {
     pub state: ContainerState,
 }
 
+impl Container {
+    /// Whether it is alive.
+    pub fn runs(&self) -> bool {
+        self.state == ContainerState::Running
+    }
+}
+
 /// A runner as GitHub lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Registration {
@@ -126,6 +133,13 @@ pub struct Runner {
     pub container: Option<Container>,
     /// Its registration, if GitHub's last complete listing has one.
     pub registration: Option<Registration>,
+}
+
+impl Runner {
+    /// Whether its container is alive.
+    pub fn runs(&self) -> bool {
+        self.container.as_ref().is_some_and(Container::runs)
+    }
 }
 
 /// What is kept of a runner that is gone.

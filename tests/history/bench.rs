@@ -17,9 +17,8 @@ use ghrunner::history::History;
 use ghrunner::history::Options;
 use ghrunner::history::Place;
 use ghrunner::history::Retention;
-use ghrunner::model::DemandView;
+use ghrunner::model::InstanceId;
 use ghrunner::model::Mode;
-use ghrunner::model::Plan;
 use ghrunner::model::Secret;
 use ghrunner::model::Time;
 use ghrunner::model::history::AuditEntry;
@@ -117,38 +116,9 @@ impl Bench {
 
 pub(crate) fn snapshot(instance: &str) -> Snapshot {
     let now = Clock::system().now();
-    Snapshot {
-        version: "0.1.0".into(),
-        instance: instance.into(),
-        started: now,
-        ready: true,
-        settled: true,
-        images: std::collections::BTreeMap::new(),
-        mode: Mode::Organization,
-        passes: 1,
-        as_of: now,
-        took_ms: 1,
-        status: String::new(),
-        config: ConfigState {
-            path: "/pools.toml".into(),
-            loaded: now,
-            error: None,
-            error_since: None,
-            warnings: Vec::new(),
-            needs_restart: Vec::new(),
-        },
-        state_dir: None,
-        history: None,
-        engine: None,
-        engine_error: None,
-        credentials: Vec::new(),
-        pools: Vec::new(),
-        runners: Vec::new(),
-        jobs: Vec::new(),
-        demand: DemandView::default(),
-        ended: Arc::default(),
-        plan: Plan::default(),
-    }
+    let config = ConfigState::new("/pools.toml".into(), now);
+    let snapshot = Snapshot::before_first_pass(&InstanceId::new(instance), &config, Mode::Organization, now);
+    Snapshot { ready: true, settled: true, ..snapshot }
 }
 
 pub(crate) fn job(n: u64, ended: Time) -> JobRecord {

@@ -30,14 +30,7 @@ fn at(second: u64) -> Time {
 
 /// An empty fleet, as it is looked at in that second.
 fn look(second: u64) -> Snapshot {
-    let config = ConfigState {
-        path: String::new(),
-        loaded: BEGIN,
-        error: None,
-        error_since: None,
-        warnings: Vec::new(),
-        needs_restart: Vec::new(),
-    };
+    let config = ConfigState::new(String::new(), BEGIN);
     let mut snapshot =
         Snapshot::before_first_pass(&InstanceId::new("k7x2p"), &config, Mode::Organization, BEGIN);
     snapshot.as_of = at(second);

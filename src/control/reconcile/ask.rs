@@ -148,10 +148,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
     }
 
     fn drain_pool(&mut self, pool: PoolName, drain: bool) -> Result<(), FacadeError> {
-        if !self.policy.config.pools.contains_key(&pool) {
-            let nearest = self.nearest_pool(pool.as_str());
-            return Err(FacadeError::NoSuchPool { name: pool.to_string(), nearest });
-        }
+        self.must_know(&pool)?;
         tracing::info!(pool = %pool, "{}", if drain { "Draining the pool" } else { "The pool serves again" });
         if drain {
             self.memory.book.drained_pools.insert(pool);
@@ -177,10 +174,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
     }
 
     fn boost_pool(&mut self, pool: PoolName, count: u32, time: Duration) -> Result<Time, FacadeError> {
-        if !self.policy.config.pools.contains_key(&pool) {
-            let nearest = self.nearest_pool(pool.as_str());
-            return Err(FacadeError::NoSuchPool { name: pool.to_string(), nearest });
-        }
+        self.must_know(&pool)?;
         let until = self.clock.now() + time;
         tracing::info!(pool = %pool, count, "The pool has {count} more than the file says, until {until}");
         match count {
@@ -197,10 +191,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         pool: PoolName,
         count: Option<u32>,
     ) -> Result<Option<(u32, Time)>, FacadeError> {
-        if !self.policy.config.pools.contains_key(&pool) {
-            let nearest = self.nearest_pool(pool.as_str());
-            return Err(FacadeError::NoSuchPool { name: pool.to_string(), nearest });
-        }
+        self.must_know(&pool)?;
         let before = self.memory.book.boosts.remove(&pool);
         let left = before.map(|(had, until)| (had.saturating_sub(count.unwrap_or(had)), until));
         let left = left.filter(|(had, _)| *had > 0);
@@ -213,15 +204,15 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         kept.map(|()| left)
     }
 
-    fn nearest_pool(&self, name: &str) -> Option<String> {
-        let near = |pool: &PoolName| (strsim::jaro_winkler(pool.as_str(), name) * 1000.0) as u32;
-        self.policy
-            .config
-            .pools
-            .keys()
-            .max_by_key(|p| near(p))
-            .filter(|p| near(p) > 800)
-            .map(ToString::to_string)
+    /// That the file has the pool, or which one may be meant.
+    fn must_know(&self, pool: &PoolName) -> Result<(), FacadeError> {
+        let pools = &self.policy.config.pools;
+        if pools.contains_key(pool) {
+            return Ok(());
+        }
+        let near = |known: &PoolName| (strsim::jaro_winkler(known.as_str(), pool.as_str()) * 1000.0) as u32;
+        let nearest = pools.keys().max_by_key(|known| near(known)).filter(|known| near(known) > 800);
+        Err(FacadeError::NoSuchPool { name: pool.to_string(), nearest: nearest.map(ToString::to_string) })
     }
 
     fn stop_runner(&mut self, name: &str, force: bool) -> Result<RunnerName, FacadeError> {

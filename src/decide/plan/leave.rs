@@ -12,7 +12,6 @@ use crate::decide::Target;
 use crate::decide::phase::registers_itself;
 use crate::model::Action;
 use crate::model::Container;
-use crate::model::ContainerState;
 use crate::model::HeldReason;
 use crate::model::Phase;
 use crate::model::Pool;
@@ -165,7 +164,7 @@ fn trim_host<'a>(fleet: &Fleet<'a>, draft: &mut Draft<'a>) {
 }
 
 fn runs(member: &Member<'_>) -> bool {
-    member.container().is_some_and(|c| c.state == ContainerState::Running)
+    member.container().is_some_and(Container::runs)
 }
 
 /// Why this runner should go whatever the pool's numbers are, and whether even from a job.

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::*;
 use crate::control::ConfigState;
 use crate::control::Explanation;
@@ -7,15 +5,14 @@ use crate::control::PoolState;
 use crate::control::RunnerState;
 use crate::control::Why;
 use crate::model::CredentialName;
-use crate::model::DemandView;
 use crate::model::Held;
 use crate::model::HeldReason;
+use crate::model::InstanceId;
 use crate::model::Job;
 use crate::model::JobId;
 use crate::model::JobState;
 use crate::model::Mode;
 use crate::model::Phase;
-use crate::model::Plan;
 use crate::model::PoolName;
 use crate::model::PoolReport;
 use crate::model::PostMortem;
@@ -45,37 +42,13 @@ fn snapshot(secs: u64) -> Snapshot {
         phases: vec![(Phase::Idle, 1)],
         held: Vec::new(),
     };
+    let config = ConfigState::new("/pools.toml".into(), at(0));
     Snapshot {
-        version: "0.1.0".into(),
-        instance: "abc".into(),
-        started: at(0),
         ready: true,
         settled: true,
-        mode: Mode::Organization,
-        passes: 1,
         as_of: at(secs),
-        took_ms: 1,
-        status: String::new(),
-        config: ConfigState {
-            path: "/pools.toml".into(),
-            loaded: at(0),
-            error: None,
-            error_since: None,
-            warnings: Vec::new(),
-            needs_restart: Vec::new(),
-        },
-        state_dir: None,
-        history: None,
-        engine: None,
-        engine_error: None,
-        credentials: Vec::new(),
         pools: vec![PoolState { pool: None, drained: false, boost: None, report }],
-        runners: Vec::new(),
-        jobs: Vec::new(),
-        demand: DemandView::default(),
-        ended: Arc::default(),
-        images: std::collections::BTreeMap::new(),
-        plan: Plan::default(),
+        ..Snapshot::before_first_pass(&InstanceId::new("abc"), &config, Mode::Organization, at(0))
     }
 }
 
