@@ -28,7 +28,6 @@ DIR=
 # The ways to hear of jobs, each with a pool and a token of its own.
 DEMANDS=(poll webhook scale_set fixed)
 HOOK=
-STARTED=()
 PHASE=
 
 usage() { sed -n '6,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
@@ -92,42 +91,18 @@ launch() {
     start_daemon
 }
 
-# A port that nobody listens on, of those that the kernel gives to nobody by itself.
-free_port() {
-    local port
-    while
-        port=$((20000 + RANDOM % 12000))
-        (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null
-    do :; done
-    printf '%s\n' "$port"
-}
-
 # The image's id is this demo's own (by the variable DEMO), so that removing it takes nothing from another demo.
 quietly_load() { docker load --quiet >/dev/null; }
 
-# background NAME COMMAND...: its output goes to NAME.log.
-background() {
-    local name=$1
-    shift
-    "$@" >"$DIR/$name.log" 2>&1 </dev/null &
-    STARTED+=($!)
-}
-
-log_end() { tail -n 5 "$DIR/$1.log"; }
-
 start_simulator() {
-    local address network=bridge
+    local network=bridge
     if [[ -n $DIND ]]; then
         # Runners with an inner engine have that engine's bridge in their network, with the default bridge's own addresses.
         network=$STAGE
         docker network create "$STAGE" >/dev/null
     fi
-    address=$(bridge_address "$network") || die "the engine's network $network has no address"
     write_state
-    NO_COLOR=1 background github "$BIN/githubsim" --listen "$address:0" --state "$DIR/github.toml" \
-        --exchange-log "$DIR/exchange.jsonl"
-    wait_for 10 grep -q 'address=' "$DIR/github.log" || die "the simulated GitHub does not start: $(log_end github)"
-    SIM=http://$(sed 's/\x1b\[[0-9;]*m//g' "$DIR/github.log" | sed -n 's/.*address=\([0-9.:]*\).*/\1/p' | head -n 1)
+    simulated_github "$BIN/githubsim" "$network" --exchange-log "$DIR/exchange.jsonl"
 }
 
 # Each pool has a place and repositories of its own, and a token: what is asked with it was asked because of that pool.
@@ -179,18 +154,12 @@ start_proxy() {
 
 start_daemon() {
     local pool
-    for pool in "${DEMANDS[@]}"; do secret "token-$pool" "ghp_$pool"; done
-    secret webhook-secret "signs deliveries"
+    for pool in "${DEMANDS[@]}"; do secret "$DIR/token-$pool" "ghp_$pool"; done
+    secret "$DIR/webhook-secret" "signs deliveries"
     background daemon env -u NOTIFY_SOCKET -u WATCHDOG_USEC "$BIN/ghrunner" run --config "$DIR/pools.toml" \
         --state-dir "$DIR/state" --logs-dir "$DIR/logs" --runtime-dir "$DIR/run" --log-format text
     DAEMON=${STARTED[-1]}
     wait_for 20 status --json >/dev/null 2>&1 || die "the daemon does not start: $(log_end daemon)"
-}
-
-# secret NAME TEXT: a file that only its owner reads.
-secret() {
-    install -m 0600 /dev/null "$DIR/$1"
-    printf '%s' "$2" >"$DIR/$1"
 }
 
 status() { "$BIN/ghrunner" --socket "$DIR/run/ghrunner.sock" status "$@" 2>&1; }
@@ -545,24 +514,15 @@ clean_up() {
     local code=$?
     trap - EXIT INT TERM
     [[ -n $DIR ]] || exit "$code"
-    # The daemon first, or it would make anew what is removed here.
-    local i
-    for ((i = ${#STARTED[@]} - 1; i >= 0; i--)); do end_process "${STARTED[i]}"; done
+    end_started
     sweep
     if [[ -n $KEEP ]]; then say "The demo's files are in $DIR"; else rm -rf "$DIR"; fi
     exit "$code"
 }
 
-end_process() {
-    kill "$1" 2>/dev/null || return 0
-    wait "$1" 2>/dev/null || true
-}
-
 # After a good end there is nothing left of this but the image.
 sweep() {
-    containers | xargs -r docker rm -fv >/dev/null 2>&1 || true
-    volumes | xargs -r docker volume rm >/dev/null 2>&1 || true
-    networks | xargs -r docker network rm >/dev/null 2>&1 || true
+    remove_labelled "$LABEL"
     docker network rm "$STAGE" >/dev/null 2>&1 || true
     docker rmi -f "$IMAGE" >/dev/null 2>&1 || true
 }

@@ -203,3 +203,63 @@ bridge_address() {
     [[ -n $gateway ]] || subnet=${subnet%/*} gateway=${subnet%.*}.$((${subnet##*.} + 1))
     printf '%s\n' "$gateway"
 }
+
+# ---- Processes and things of one run --------------------------------------------------------------------------------------
+
+# What background started, the last one last.
+STARTED=()
+
+# background NAME COMMAND...: its output goes to $DIR/NAME.log.
+background() {
+    local name=$1
+    shift
+    "$@" >"$DIR/$name.log" 2>&1 </dev/null &
+    STARTED+=($!)
+}
+
+log_end() { tail -n 20 "$DIR/$1.log"; }
+
+end_process() {
+    kill "$1" 2>/dev/null || return 0
+    wait "$1" 2>/dev/null || true
+}
+
+# The last one first: a daemon would make anew what is removed beneath it.
+end_started() {
+    local i
+    for ((i = ${#STARTED[@]} - 1; i >= 0; i--)); do end_process "${STARTED[i]}"; done
+}
+
+# A port that nobody listens on, of those that the kernel gives to nobody by itself.
+free_port() {
+    local port
+    while
+        port=$((20000 + RANDOM % 12000))
+        (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null
+    do :; done
+    printf '%s\n' "$port"
+}
+
+# secret FILE TEXT: a file that only its owner reads.
+secret() {
+    install -m 0600 /dev/null "$1"
+    printf '%s' "$2" >"$1"
+}
+
+# simulated_github PROGRAM NETWORK ARGUMENT...: starts it where containers on that network reach it, with what
+# $DIR/github.toml says; its address is in SIM then.
+simulated_github() {
+    local program=$1 address
+    address=$(bridge_address "$2") || die "the engine's network $2 has no address"
+    NO_COLOR=1 background github "$program" --listen "$address:0" --state "$DIR/github.toml" "${@:3}"
+    wait_for 10 grep -q 'address=' "$DIR/github.log" || die "the simulated GitHub does not start: $(log_end github)"
+    # shellcheck disable=SC2034 # for whoever sources this
+    SIM=http://$(sed 's/\x1b\[[0-9;]*m//g' "$DIR/github.log" | sed -n 's/.*address=\([0-9.:]*\).*/\1/p' | head -n 1)
+}
+
+# remove_labelled LABEL: the engine's containers, volumes and networks that have it.
+remove_labelled() {
+    docker ps -aq --filter "label=$1" | xargs -r docker rm -fv >/dev/null 2>&1 || true
+    docker volume ls -q --filter "label=$1" | xargs -r docker volume rm >/dev/null 2>&1 || true
+    docker network ls -q --filter "label=$1" | xargs -r docker network rm >/dev/null 2>&1 || true
+}
