@@ -48,8 +48,14 @@ install_wanted() {
     ((EUID == 0)) || die "these packages are missing, and only root can install them: ${MISSING[*]}"
     have apt-get || die "these Debian packages are missing, and there is no apt-get: ${MISSING[*]}"
     say "Installing: ${MISSING[*]}"
+    # apt takes one caller at a time, and turns further ones away.
+    exec {APT_LOCK}>>"${TMPDIR:-/tmp}/ghrunner-apt.lock"
+    flock "$APT_LOCK"
     apt_refresh
     quietly env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${MISSING[@]}"
+    # Not only closed: what a package starts may have it open, too.
+    flock -u "$APT_LOCK"
+    exec {APT_LOCK}>&-
     MISSING=()
 }
 
