@@ -266,7 +266,7 @@ fn new_runner(trial: &Trial) -> NewRunner {
 /// repositories stands as the account.
 fn scope(pool: &Pool) -> Scope {
     match &pool.scope {
-        PoolScope::Enterprise(slug) => Scope::Enterprise(slug.clone()),
+        PoolScope::Enterprise { slug, .. } => Scope::Enterprise(slug.clone()),
         PoolScope::Organization { org, .. } => Scope::Organization(org.clone()),
         PoolScope::Repositories(patterns) => match patterns.first() {
             Some(RepoPattern::One(repo)) => Scope::Repository(repo.clone()),

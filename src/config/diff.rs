@@ -219,21 +219,17 @@ fn pool_keys(old: &Pool, new: &Pool) -> Vec<&'static str> {
 }
 
 fn scope_keys(old: &PoolScope, new: &PoolScope) -> Vec<&'static str> {
-    if let (
-        PoolScope::Organization { org: old_org, group: old_group },
-        PoolScope::Organization { org, group },
-    ) = (old, new)
-    {
-        let changed = [("org", old_org != org), ("group", old_group != group)];
-        return changed.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect();
-    }
-    let key = |scope: &PoolScope| match scope {
-        PoolScope::Enterprise(_) => "enterprise",
-        PoolScope::Organization { .. } => "org",
-        PoolScope::Repositories(_) => "repos",
+    let part = |scope: &PoolScope| match scope {
+        PoolScope::Enterprise { slug, .. } => ("enterprise", slug.clone()),
+        PoolScope::Organization { org, .. } => ("org", org.clone()),
+        PoolScope::Repositories(patterns) => ("repos", format!("{patterns:?}")),
     };
-    let (old, new) = (key(old), key(new));
-    if old == new { vec![new] } else { vec![old, new] }
+    let ((old_key, old_value), (key, value)) = (part(old), part(new));
+    if old_key != key {
+        return vec![old_key, key];
+    }
+    let changed = [(key, old_value != value), ("group", old.group() != new.group())];
+    changed.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
 }
 
 fn scaling_keys(old: &Scaling, new: &Scaling) -> Vec<&'static str> {

@@ -180,7 +180,7 @@ fn unread(world: &World, repo: &Repo) -> HeldReason {
 /// Whether the pool is for some repositories of that account.
 fn is_of(pool: &Pool, account: &str) -> bool {
     match &pool.scope {
-        PoolScope::Enterprise(_) => true,
+        PoolScope::Enterprise { .. } => true,
         PoolScope::Organization { org, .. } => org.eq_ignore_ascii_case(account),
         PoolScope::Repositories(patterns) => patterns.iter().any(|pattern| match pattern {
             RepoPattern::One(repo) => repo.owner().eq_ignore_ascii_case(account),

@@ -21,7 +21,7 @@ pub fn places(pool: &Pool, mode: Mode, admitted: Option<&[Repo]>) -> Vec<Scope> 
                 RepoPattern::AllOf(_) => None,
             })
             .collect(),
-        PoolScope::Enterprise(slug) => vec![Scope::Enterprise(slug.clone())],
+        PoolScope::Enterprise { slug, .. } => vec![Scope::Enterprise(slug.clone())],
         PoolScope::Organization { org, .. } => match mode {
             Mode::Organization => vec![Scope::Organization(org.clone())],
             Mode::Repository if pool.rollback.is_empty() => {

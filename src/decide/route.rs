@@ -298,7 +298,7 @@ pub(super) fn admits(pool: &Pool, world: &World, repo: Option<&Repo>) -> Result<
     let scopes = places(pool, world.mode, admitted);
     match (&pool.scope, repo) {
         // Which organizations are the enterprise's is not known here: GitHub gives it nothing else.
-        (PoolScope::Enterprise(slug), _) => Ok(Scope::Enterprise(slug.clone())),
+        (PoolScope::Enterprise { slug, .. }, _) => Ok(Scope::Enterprise(slug.clone())),
         (PoolScope::Organization { org, .. }, Some(repo)) if !repo.owner().eq_ignore_ascii_case(org) => {
             Err(format!("it serves organization {org}, and the job is one of {repo}"))
         }

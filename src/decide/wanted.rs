@@ -63,7 +63,7 @@ fn wanted_of(pool: &Pool, world: &World, room: &Room<'_>, nudge: u64) -> WantedP
 /// The repositories whose queues tell the pool's demand, and the accounts of whose repositories all do.
 pub(super) fn listened(pool: &Pool, world: &World) -> (Vec<Repo>, Vec<String>) {
     match &pool.scope {
-        PoolScope::Enterprise(_) => (Vec::new(), Vec::new()),
+        PoolScope::Enterprise { .. } => (Vec::new(), Vec::new()),
         PoolScope::Repositories(patterns) => {
             let (mut repos, mut accounts) = (Vec::new(), Vec::new());
             for pattern in patterns {

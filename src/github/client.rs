@@ -147,7 +147,7 @@ impl GitHub for Client {
         };
         let list = credential.try_list(scope).await;
         let group = match (scope, group) {
-            (Scope::Organization(_), Some(group)) => {
+            (Scope::Organization(_) | Scope::Enterprise(_), Some(group)) => {
                 Some(credential.group_id(scope, Some(group), true).await.map(|(id, _)| id))
             }
             _ => None,

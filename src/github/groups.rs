@@ -70,7 +70,8 @@ impl Credential {
     /// All groups, each with its runners.
     async fn runner_groups(&self, org: &str) -> Result<Vec<RunnerGroup>, GitHubError> {
         let mut found = Vec::new();
-        let (groups, _) = self.groups_of(org, true).await?;
+        let scope = organization(org);
+        let (groups, _) = self.groups_of(&scope, true).await?;
         for group in groups.iter() {
             let what = format!("runner group {:?} in orgs/{org}", group.name);
             let listing = Listing {
@@ -88,7 +89,7 @@ impl Credential {
                 visibility: group.visibility.clone(),
                 allows_public: group.allows_public_repositories,
                 restricted_to_workflows: group.restricted_to_workflows,
-                runners: self.list_all(&organization(org), &listing).await?,
+                runners: self.list_all(&scope, &listing).await?,
             });
         }
         Ok(found)
@@ -101,10 +102,11 @@ impl Credential {
         group: Option<&GroupName>,
         anew: bool,
     ) -> Result<(u64, bool), GitHubError> {
-        match scope {
-            Scope::Enterprise(_) | Scope::Repository(_) => Ok((DEFAULT_GROUP, true)),
-            Scope::Organization(org) => {
-                self.group(org, group, anew).await.map(|(group, read)| (group.id, read))
+        match (scope, group) {
+            // An enterprise's default group is its first, and a repository has no other.
+            (Scope::Repository(_), _) | (Scope::Enterprise(_), None) => Ok((DEFAULT_GROUP, true)),
+            (Scope::Enterprise(_) | Scope::Organization(_), group) => {
+                self.group(scope, group, anew).await.map(|(group, read)| (group.id, read))
             }
         }
     }
@@ -112,41 +114,40 @@ impl Credential {
     /// A group by name, or the default one.
     async fn group(
         &self,
-        org: &str,
+        scope: &Scope,
         name: Option<&GroupName>,
         anew: bool,
     ) -> Result<(Group, bool), GitHubError> {
-        let (groups, just_read) = self.groups_of(org, anew).await?;
+        let (groups, just_read) = self.groups_of(scope, anew).await?;
         if let Some(group) = choose(&groups, name) {
             return Ok((group.clone(), just_read));
         }
         if !just_read {
-            let (groups, _) = self.groups_of(org, true).await?;
+            let (groups, _) = self.groups_of(scope, true).await?;
             if let Some(group) = choose(&groups, name) {
                 return Ok((group.clone(), true));
             }
         }
         let what = match name {
-            Some(name) => format!("runner group {:?} in orgs/{org}", name.as_str()),
-            None => format!("default runner group in orgs/{org}"),
+            Some(name) => format!("runner group {:?} in {scope}", name.as_str()),
+            None => format!("default runner group in {scope}"),
         };
         Err(GitHubError::NotFound { credential: self.name(), what, needs: None })
     }
 
-    async fn groups_of(&self, org: &str, anew: bool) -> Result<(Arc<Vec<Group>>, bool), GitHubError> {
-        let key = org.to_ascii_lowercase();
+    async fn groups_of(&self, scope: &Scope, anew: bool) -> Result<(Arc<Vec<Group>>, bool), GitHubError> {
+        let key = scope.to_string().to_ascii_lowercase();
         let listing = Listing {
-            path: format!("orgs/{}/actions/runner-groups?per_page=100", encode(org)),
+            path: format!("{scope}/actions/runner-groups?per_page=100"),
             kind: "list-groups",
-            label: format!("list the runner groups of orgs/{org}"),
-            what: format!("runner groups of orgs/{org}"),
+            label: format!("list the runner groups of {scope}"),
+            what: format!("runner groups of {scope}"),
             read: wire::groups,
             id: |group| group.id,
         };
-        let scope = organization(org);
         let asked = self.now();
         let good = |(_, read): &(_, _)| if anew { *read > asked } else { asked.since(*read) < KEEP_GROUPS };
-        let read = async { Ok((Arc::new(self.list_all(&scope, &listing).await?), self.now())) };
+        let read = async { Ok((Arc::new(self.list_all(scope, &listing).await?), self.now())) };
         let got = self.groups.get(key, good, read).await?;
         Ok((got.value.0, got.just_read))
     }
@@ -158,7 +159,7 @@ impl Credential {
         org: &str,
         name: Option<&GroupName>,
     ) -> Result<AccessList, GitHubError> {
-        let (group, _) = self.group(org, name, true).await?;
+        let (group, _) = self.group(&organization(org), name, true).await?;
         let listing = if group.visibility == "selected" {
             let path =
                 format!("orgs/{}/actions/runner-groups/{}/repositories?per_page=100", encode(org), group.id);

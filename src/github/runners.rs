@@ -37,7 +37,7 @@ impl Credential {
         let (group, just_read) = self.group_id(scope, request.group.as_ref(), false).await?;
         let mut made = self.generate(request, group).await;
         let unknown = matches!(&made, Err(fault) if matches!(fault.error, GitHubError::NotFound { .. }));
-        if unknown && !just_read && matches!(scope, Scope::Organization(_)) {
+        if unknown && !just_read {
             // The group may have been deleted and made anew since its number was read.
             let (again, _) = self.group_id(scope, request.group.as_ref(), true).await?;
             if again != group {

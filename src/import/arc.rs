@@ -175,12 +175,12 @@ fn number(key: &str, node: &Node, ours: &'static str, comment: &str, unit: &mut 
 fn group(node: &Node, values: &Node, unit: &mut Unit, notes: &mut Notes) {
     let name = node.text().unwrap_or_default();
     let url = values.get("githubConfigUrl").and_then(Node::text).and_then(text::address);
-    let org = url.is_some_and(|(_, target)| matches!(target, super::unit::Target::Org(_)));
-    match (name.eq_ignore_ascii_case("default"), org) {
+    let has_groups = url.is_some_and(|(_, target)| !matches!(target, super::unit::Target::Repo(_)));
+    match (name.eq_ignore_ascii_case("default"), has_groups) {
         (true, _) => {}
         (false, true) => unit.line("group", Value::text(name), &node.at, "runnerGroup", ""),
         (false, false) => {
-            notes.left(&node.at, "runnerGroup", "only organizations have runner groups that a pool can name")
+            notes.left(&node.at, "runnerGroup", "repositories have no runner groups")
         }
     }
 }

@@ -61,8 +61,13 @@ pub struct Pool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolScope {
-    /// An enterprise, by its slug: what its default runner group admits.
-    Enterprise(String),
+    /// An enterprise, by what the runner group admits (none for the default group).
+    Enterprise {
+        /// Its slug.
+        slug: String,
+        /// The runner group's name.
+        group: Option<GroupName>,
+    },
     /// An organization, by what the runner group admits (none for the default group).
     Organization {
         /// The organization's login.
@@ -135,8 +140,8 @@ impl PoolScope {
     /// The runner group that the pool names; none stands for the default one, or where there are no others.
     pub fn group(&self) -> Option<&GroupName> {
         match self {
-            Self::Organization { group, .. } => group.as_ref(),
-            Self::Enterprise(_) | Self::Repositories(_) => None,
+            Self::Organization { group, .. } | Self::Enterprise { group, .. } => group.as_ref(),
+            Self::Repositories(_) => None,
         }
     }
 
@@ -144,7 +149,7 @@ impl PoolScope {
     pub fn organization(&self) -> Option<&str> {
         match self {
             Self::Organization { org, .. } => Some(org),
-            Self::Enterprise(_) | Self::Repositories(_) => None,
+            Self::Enterprise { .. } | Self::Repositories(_) => None,
         }
     }
 }

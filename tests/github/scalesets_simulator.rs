@@ -33,9 +33,11 @@ use ghrunner::model::SetState;
 use ghrunner::model::Wanted;
 use ghrunner::model::WantedPool;
 use githubsim::EnterpriseState;
+use githubsim::GroupState;
 use githubsim::JobSpec;
 use githubsim::JobStatus;
 use githubsim::Sim;
+use githubsim::Visibility;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -195,12 +197,18 @@ async fn a_job_goes_from_the_set_to_a_runner_and_back() {
     sim.stop().await;
 }
 
-/// An enterprise is served by the same calls, in its default group.
+/// An enterprise is served by the same calls, in a group of its own or the default one.
 #[tokio::test]
 async fn an_enterprise_has_runners_and_sets_as_well() {
     let mut state = state().classic_token("ghp_owner", &["manage_runners:enterprise"]);
     state.settings.message_hold = Duration::from_millis(200);
     state.enterprises.push(EnterpriseState { slug: "big".into(), organizations: vec!["acme".into()] });
+    state.groups.push(GroupState {
+        enterprise: "big".into(),
+        name: "nobodys".into(),
+        visibility: Visibility::Selected,
+        ..GroupState::default()
+    });
     let sim = Sim::builder().state(state).start().await.unwrap();
     let auth = Auth::Token(Source::new("ghp_owner").loader());
     let client = Client::tuned(vec![spec(sim.base_url(), auth)], clock(), patient());
@@ -216,6 +224,19 @@ async fn an_enterprise_has_runners_and_sets_as_well() {
     let listed = client.list(&name(), &scope).await.unwrap();
     assert_eq!(listed.iter().map(|runner| runner.id).collect::<Vec<_>>(), [alone.id]);
     assert_eq!(client.delete(&name(), &scope, alone.id).await.unwrap(), Removal::Removed);
+
+    // A runner and a set in a group that admits none of the organizations: no job is given to either.
+    let group = Some(GroupName::new("nobodys"));
+    let elsewhere = SetSpec { group: group.clone(), ..set_spec(&["gpu"]) };
+    let closed = client.ensure_set(&name(), &scope, &elsewhere).await.unwrap().id;
+    let grouped = JitRequest { group, ..of_set(None, "ghrunner-gpu-0-k7x2p-b2") };
+    let runner = client.register(&name(), &grouped).await.unwrap().id;
+    let seen = sim.snapshot();
+    assert_eq!(seen.runners.iter().map(|r| (r.id, r.group)).collect::<Vec<_>>(), [(runner.0, 3)]);
+    assert_eq!(seen.scale_sets.iter().map(|s| (s.id, s.group)).collect::<Vec<_>>(), [(closed.0, 3)]);
+    let unknown = JitRequest { group: Some(GroupName::new("ci")), ..of_set(None, "ghrunner-gpu-0-k7x2p-c3") };
+    let error = client.register(&name(), &unknown).await.unwrap_err();
+    assert!(error.to_string().contains("runner group \"ci\" in enterprises/big"), "{error}");
 
     let spec = SetSpec { group: None, ..set_spec(&["gpu"]) };
     let set = client.ensure_set(&name(), &scope, &spec).await.unwrap().id;

@@ -109,7 +109,9 @@ pub(super) fn demand(dice: &mut Dice, pool: &mut Pool) {
 /// Where a job for the pool may come from.
 pub(super) fn repo_for(dice: &mut Dice, pool: &Pool) -> Repo {
     let name = match &pool.scope {
-        PoolScope::Enterprise(_) | PoolScope::Organization { .. } => dice.pick(&REPOS).unwrap_or(REPOS[0]),
+        PoolScope::Enterprise { .. } | PoolScope::Organization { .. } => {
+            dice.pick(&REPOS).unwrap_or(REPOS[0])
+        }
         PoolScope::Repositories(patterns) if patterns.len() > 1 && dice.coin() => "alice/tool",
         PoolScope::Repositories(_) => "alice/lib",
     };

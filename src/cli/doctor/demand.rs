@@ -93,7 +93,7 @@ async fn repositories<G: GitHub + Queue>(
             );
         }
         PoolScope::Repositories(patterns) => patterns.as_slice(),
-        PoolScope::Enterprise(_) => &[],
+        PoolScope::Enterprise { .. } => &[],
     };
     let mut all = Vec::new();
     for pattern in patterns {
@@ -111,7 +111,7 @@ async fn repositories<G: GitHub + Queue>(
 fn place_of_hook(pool: &Pool, first: Option<Repo>) -> Option<Scope> {
     match &pool.scope {
         PoolScope::Organization { org, .. } => Scope::organization(org).ok(),
-        PoolScope::Enterprise(_) | PoolScope::Repositories(_) => first.map(Scope::Repository),
+        PoolScope::Enterprise { .. } | PoolScope::Repositories(_) => first.map(Scope::Repository),
     }
 }
 

@@ -86,11 +86,11 @@ fn counts(fields: &Fields<'_>, demand: Demand) -> (u32, u32, u32) {
 }
 
 fn scope(fields: &Fields<'_>) -> Option<PoolScope> {
+    let group = fields.optional_text("group").map(GroupName::new);
     if let Some(slug) = fields.text("enterprise") {
-        return Some(PoolScope::Enterprise(slug.to_owned()));
+        return Some(PoolScope::Enterprise { slug: slug.to_owned(), group });
     }
     if let Some(org) = fields.text("org") {
-        let group = fields.optional_text("group").map(GroupName::new);
         return Some(PoolScope::Organization { org: org.to_owned(), group });
     }
     if let Some(repo) = fields.text("repo") {

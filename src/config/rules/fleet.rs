@@ -88,12 +88,10 @@ fn url(draft: &Draft<'_>, pool: &Pool) -> String {
 fn places(pool: &Pool, url: &str) -> Vec<Place> {
     let labels: BTreeSet<String> = pool.labels.iter().cloned().collect();
     let place = |scope: String| (url.to_owned(), scope.to_lowercase(), labels.clone());
+    let group = pool.scope.group().map(|group| group.as_str()).unwrap_or_default();
     match &pool.scope {
-        PoolScope::Enterprise(slug) => vec![place(format!("enterprises/{slug}"))],
-        PoolScope::Organization { org, group } => {
-            let group = group.as_ref().map(|group| group.as_str()).unwrap_or_default();
-            vec![place(format!("{org} {group}"))]
-        }
+        PoolScope::Enterprise { slug, .. } => vec![place(format!("enterprises/{slug} {group}"))],
+        PoolScope::Organization { org, .. } => vec![place(format!("{org} {group}"))],
         PoolScope::Repositories(patterns) => patterns
             .iter()
             .map(|pattern| match pattern {

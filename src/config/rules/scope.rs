@@ -48,22 +48,22 @@ fn exactly_one(pool: &PoolDraft<'_>, sink: &mut Sink) {
 
 /// What `[defaults]` say of groups is for the organization pools among the rest, and no error here.
 fn organizations_only(fields: &Fields<'_>, sink: &mut Sink) {
-    let repositories = [
-        ("group", "repositories have no runner groups"),
-        ("rollback", "this pool stands at its repositories in either mode"),
-    ];
-    let enterprise = [
-        ("group", "runners of an enterprise are in its default group"),
-        ("rollback", "this pool stands at its enterprise in either mode"),
-    ];
+    let group = ("group", "organization and enterprise pools", "repositories have no runner groups");
+    let rollback = |why| ("rollback", "organization pools", why);
     let (scope, serves, keys) = match ["repo", "repos"].iter().find_map(|key| fields.own(key)) {
-        Some(scope) => (Some(scope), "this pool serves repositories", repositories),
-        None => (fields.own("enterprise"), "this pool serves an enterprise", enterprise),
+        Some(scope) => {
+            let keys = vec![group, rollback("this pool stands at its repositories in either mode")];
+            (Some(scope), "this pool serves repositories", keys)
+        }
+        None => {
+            let keys = vec![rollback("this pool stands at its enterprise in either mode")];
+            (fields.own("enterprise"), "this pool serves an enterprise", keys)
+        }
     };
-    for (key, why) in keys {
+    for (key, for_whom, why) in keys {
         if let (Some(entry), Some(scope)) = (fields.own(key), scope) {
             sink.push(
-                Diagnostic::error(format!("{key} is for organization pools only"))
+                Diagnostic::error(format!("{key} is for {for_whom} only"))
                     .at(entry.key)
                     .at_with(scope.key, serves)
                     .help(format!("remove it: {why}")),

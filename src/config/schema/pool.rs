@@ -59,14 +59,14 @@ static SCOPE: &[Key] = &[
         "enterprise",
         Kind::Text { syntax: &syntax::ENTERPRISE, empty: false },
         "one of `org`, `repo`, `repos` and `enterprise` is needed",
-        "An enterprise, as its address has it; its default runner group decides which organizations may use the pool. With \
+        "An enterprise, as its address has it; its runner group decides which organizations may use the pool. With \
          `demand = \"fixed\"` or `\"scale-set\"`: an enterprise has no queue that could be read.",
     ),
     open(
         "group",
         Kind::Text { syntax: &syntax::GROUP, empty: true },
-        "the organization's default group",
-        "Runner group, by name. For organizations only.",
+        "the default group",
+        "Runner group, by name. For organizations and enterprises.",
     ),
     key(
         "credentials",

@@ -193,8 +193,8 @@ pub(super) fn taken_slots(fleet: &Fleet<'_>, pool: &Pool) -> BTreeSet<Slot> {
 
 fn create(fleet: &Fleet<'_>, lack: Lack<'_>, slot: Slot, seed: u64) -> CreateRunner {
     let pool = lack.pool;
-    let in_group = matches!(lack.place.scope, Scope::Organization(_));
-    let group = pool.scope.group().filter(|_| in_group).cloned();
+    // In repository mode the pool's runners stand where there are no groups.
+    let group = pool.scope.group().filter(|_| !matches!(lack.place.scope, Scope::Repository(_))).cloned();
     CreateRunner {
         pool: pool.name.clone(),
         slot,

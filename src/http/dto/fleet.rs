@@ -224,25 +224,23 @@ fn word(value: impl Serialize) -> Option<String> {
     serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
 }
 
-fn scope(scope: &PoolScope) -> (Vec<String>, Option<String>) {
+fn scope(scope: &PoolScope) -> Vec<String> {
     match scope {
-        PoolScope::Enterprise(slug) => (vec![format!("enterprises/{slug}")], None),
-        PoolScope::Organization { org, group } => {
-            (vec![org.clone()], group.as_ref().map(ToString::to_string))
-        }
-        PoolScope::Repositories(patterns) => (patterns.iter().map(ToString::to_string).collect(), None),
+        PoolScope::Enterprise { slug, .. } => vec![format!("enterprises/{slug}")],
+        PoolScope::Organization { org, .. } => vec![org.clone()],
+        PoolScope::Repositories(patterns) => patterns.iter().map(ToString::to_string).collect(),
     }
 }
 
 impl From<&control::PoolState> for Pool {
     fn from(state: &control::PoolState) -> Self {
         let pool = state.pool.as_ref();
-        let (scope, group) = pool.map(|p| scope(&p.scope)).unwrap_or_default();
+        let group = pool.and_then(|p| p.scope.group());
         Self {
             name: state.report.pool.to_string(),
             declared: pool.is_some(),
-            scope,
-            group,
+            scope: pool.map(|p| scope(&p.scope)).unwrap_or_default(),
+            group: group.map(ToString::to_string),
             credentials: pool.map(|p| p.credentials.to_string()),
             labels: pool.map(|p| p.labels.clone()).unwrap_or_default(),
             demand: pool.and_then(|p| word(p.demand)),

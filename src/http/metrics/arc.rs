@@ -23,7 +23,7 @@ pub(super) fn put(out: &mut Exposition, snapshot: &Snapshot, readings: &Readings
         let Some(pool) = &state.pool else { continue };
         let (organization, enterprise) = match &pool.scope {
             PoolScope::Organization { org, .. } => (org.as_str(), ""),
-            PoolScope::Enterprise(slug) => ("", slug.as_str()),
+            PoolScope::Enterprise { slug, .. } => ("", slug.as_str()),
             PoolScope::Repositories(_) => ("", ""),
         };
         let labels = [pool.set_name(), snapshot.instance.as_str(), organization, enterprise];

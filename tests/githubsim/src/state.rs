@@ -20,7 +20,7 @@ pub struct State {
     pub enterprises: Vec<EnterpriseState>,
     /// Repositories; an owner that is no organization is taken as a user.
     pub repositories: Vec<RepositoryState>,
-    /// Runner groups beside each organization's `Default`.
+    /// Runner groups beside each organization's and enterprise's `Default`.
     pub groups: Vec<GroupState>,
     /// Personal access tokens.
     pub tokens: Vec<TokenState>,
@@ -99,23 +99,30 @@ impl Visibility {
     }
 }
 
-/// A runner group of an organization.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A runner group of an organization or an enterprise.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupState {
     /// Login of the organization.
+    #[serde(default)]
     pub org: String,
+    /// Or slug of the enterprise.
+    #[serde(default)]
+    pub enterprise: String,
     /// Its id, 3 or more (1 is `Default`, 2 the GitHub-hosted group); 0 or absent: chosen.
     #[serde(default)]
     pub id: u64,
     /// Its name.
     pub name: String,
-    /// Which repositories may use it.
+    /// Which repositories, or organizations, may use it.
     #[serde(default)]
     pub visibility: Visibility,
-    /// Names of the repositories, where `selected`.
+    /// Names of an organization's repositories, where `selected`.
     #[serde(default)]
     pub repositories: Vec<String>,
+    /// Logins of an enterprise's organizations, where `selected`.
+    #[serde(default)]
+    pub organizations: Vec<String>,
     /// Whether public repositories may use it.
     #[serde(default)]
     pub allows_public_repositories: bool,
@@ -290,7 +297,7 @@ impl State {
             name: name.into(),
             visibility: if repositories.is_empty() { Visibility::All } else { Visibility::Selected },
             repositories: repositories.iter().map(ToString::to_string).collect(),
-            allows_public_repositories: false,
+            ..GroupState::default()
         });
         self
     }

@@ -92,7 +92,9 @@ fn route(
     let who = who.known()?;
     let segments = call.segments();
     let (place, rest) = match segments.as_slice() {
-        ["orgs", _, "actions", "runner-groups", ..] => return groups::route(world, who, call, now),
+        ["orgs" | "enterprises", _, "actions", "runner-groups", ..] => {
+            return groups::route(world, who, call, now);
+        }
         ["orgs", _, "actions", "runners", rest @ ..] => (runners::Place::Organization(segments[1]), rest),
         ["enterprises", _, "actions", "runners", rest @ ..] => {
             (runners::Place::Enterprise(segments[1]), rest)

@@ -15,7 +15,7 @@ impl Reply {
             ["orgs", _, "actions", "runners" | "runner-groups", ..] => {
                 ("admin:org", format!("organization_self_hosted_runners={level}"))
             }
-            ["enterprises", _, "actions", "runners", ..] => {
+            ["enterprises", _, "actions", "runners" | "runner-groups", ..] => {
                 ("admin:enterprise, manage_runners:enterprise", String::new())
             }
             ["repos", _, _, "actions", "runners", ..] => ("repo", format!("administration={level}")),

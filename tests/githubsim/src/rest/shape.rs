@@ -168,16 +168,23 @@ pub(crate) fn labels(world: &World, r: &Runner) -> Value {
 }
 
 /// A `runner-groups-org`.
-pub(crate) fn group(call: &Call, org: &str, g: &Group) -> Value {
-    let url = format!("{}/orgs/{org}/actions/runner-groups/{}", call.api, g.id);
+pub(crate) fn group(call: &Call, owner: &Account, g: &Group) -> Value {
+    let (place, selected) = match owner.kind {
+        AccountKind::Enterprise => ("enterprises", "organizations"),
+        AccountKind::Organization | AccountKind::User => ("orgs", "repositories"),
+    };
+    let url = format!("{}/{place}/{}/actions/runner-groups/{}", call.api, owner.login, g.id);
     let mut out = json!({
         "id": g.id, "name": g.name, "visibility": g.visibility.as_str(), "default": g.default,
         "runners_url": format!("{url}/runners"), "hosted_runners_url": format!("{url}/hosted-runners"),
-        "inherited": false, "allows_public_repositories": g.allows_public,
+        "allows_public_repositories": g.allows_public,
         "restricted_to_workflows": false, "selected_workflows": [], "workflow_restrictions_read_only": false
     });
     if g.visibility == crate::state::Visibility::Selected {
-        extend(&mut out, json!({ "selected_repositories_url": format!("{url}/repositories") }));
+        extend(&mut out, json!({ format!("selected_{selected}_url"): format!("{url}/{selected}") }));
+    }
+    if owner.kind == AccountKind::Organization {
+        extend(&mut out, json!({ "inherited": false }));
     }
     out
 }

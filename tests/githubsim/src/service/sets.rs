@@ -89,10 +89,11 @@ fn find(world: &World, request: &Request<'_>) -> Reply {
 
 pub(super) fn groups(world: &World, request: &Request<'_>) -> Reply {
     let mut groups: Vec<Value> = match request.scope {
-        Scope::Organization(org) => {
-            world.groups_of(org, None).iter().map(|g| shape::org_group(world, g)).collect()
+        scope @ (Scope::Organization(owner) | Scope::Enterprise(owner)) => {
+            let groups = world.groups_of(owner, None);
+            groups.iter().map(|g| shape::group(world, g.id, &g.name, scope)).collect()
         }
-        scope => vec![shape::group(world, 1, "Default", scope)],
+        scope @ Scope::Repository(_) => vec![shape::group(world, 1, "Default", scope)],
     };
     if let Some(name) = request.call.parameter("groupName") {
         groups.retain(|g| g["name"].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)));

@@ -11,7 +11,6 @@ use super::World;
 use super::entry::place;
 use crate::clock::rfc3339;
 use crate::rest::Effects;
-use crate::world::Group;
 use crate::world::Message;
 use crate::world::Runner;
 use crate::world::ScaleSet;
@@ -80,10 +79,6 @@ pub(super) fn agent(world: &World, request: &Request<'_>, r: &Runner) -> Value {
 pub(super) fn group(world: &World, id: u64, name: &str, scope: crate::world::Scope) -> Value {
     let size = world.runners_in(scope).iter().filter(|r| r.group == id).count();
     json!({ "id": id, "name": name, "size": size, "isDefaultGroup": id == 1 })
-}
-
-pub(super) fn org_group(world: &World, g: &Group) -> Value {
-    group(world, g.id, &g.name, crate::world::Scope::Organization(g.owner))
 }
 
 pub(super) fn session(world: &World, request: &Request<'_>, found: &ScaleSet, token: &str) -> Value {

@@ -1,5 +1,6 @@
-//! Runner groups of organizations.
+//! Runner groups of organizations and enterprises.
 
+use super::AccountKind;
 use super::Group;
 use super::Refusal;
 use super::Repository;
@@ -8,7 +9,7 @@ use super::Scope;
 use super::World;
 
 impl World {
-    /// The groups of an organization, or those that one of its repositories may use.
+    /// The groups of an organization or enterprise, or those that one of an organization's repositories may use.
     pub(crate) fn groups_of(&self, org: u64, visible_to: Option<&str>) -> Vec<&Group> {
         let asked = visible_to.map(|name| {
             self.repositories.iter().find(|r| {
@@ -31,21 +32,25 @@ impl World {
     }
 
     pub(crate) fn group_repositories(&self, group: &Group) -> Vec<&Repository> {
-        self.repositories.iter().filter(|r| group.repositories.contains(&r.id)).collect()
+        self.repositories.iter().filter(|r| group.selected.contains(&r.id)).collect()
     }
 
     pub(crate) fn group_runners(&self, group: &Group) -> Vec<&Runner> {
-        let mut runners = self.runners_in(Scope::Organization(group.owner));
+        let of_enterprise =
+            self.account_by_id(group.owner).is_some_and(|a| a.kind == AccountKind::Enterprise);
+        let scope =
+            if of_enterprise { Scope::Enterprise(group.owner) } else { Scope::Organization(group.owner) };
+        let mut runners = self.runners_in(scope);
         runners.retain(|r| r.group == group.id);
         runners
     }
 
     pub(crate) fn group_name(&self, scope: Scope, id: u64) -> String {
         match scope {
-            Scope::Organization(org) => {
-                self.group_of(org, id).map_or_else(|_| String::new(), |g| g.name.clone())
+            Scope::Organization(owner) | Scope::Enterprise(owner) => {
+                self.group_of(owner, id).map_or_else(|_| String::new(), |g| g.name.clone())
             }
-            Scope::Repository(_) | Scope::Enterprise(_) => "Default".into(),
+            Scope::Repository(_) => "Default".into(),
         }
     }
 
@@ -63,7 +68,7 @@ impl World {
             }
             Scope::Enterprise(id) => {
                 self.account_by_id(id).is_some_and(|e| e.members.contains(&repository.owner))
-                    && repository.private
+                    && self.group_of(id, group).is_ok_and(|g| g.admits(repository))
             }
         }
     }

@@ -51,23 +51,24 @@ impl Repository {
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     pub(crate) id: u64,
-    /// Account id of the organization.
+    /// Account id of the organization or enterprise.
     pub(crate) owner: u64,
     pub(crate) name: String,
     pub(crate) visibility: Visibility,
-    /// Repository ids.
-    pub(crate) repositories: Vec<u64>,
+    /// Ids of an organization's repositories, or of an enterprise's organizations.
+    pub(crate) selected: Vec<u64>,
     pub(crate) default: bool,
     pub(crate) allows_public: bool,
 }
 
 impl Group {
-    /// Whether a repository of the same organization may use this group's runners.
+    /// Whether a repository of the same organization, or of the same enterprise, may use this group's runners.
     pub(crate) fn admits(&self, repository: &Repository) -> bool {
         let visible = match self.visibility {
             Visibility::All => true,
             Visibility::Private => repository.private,
-            Visibility::Selected => self.repositories.contains(&repository.id),
+            Visibility::Selected if self.owner == repository.owner => self.selected.contains(&repository.id),
+            Visibility::Selected => self.selected.contains(&repository.owner),
         };
         visible && (repository.private || self.allows_public)
     }

@@ -115,8 +115,8 @@ impl World {
             ));
         }
         let known = match scope {
-            Scope::Organization(org) => self.groups.iter().any(|g| g.owner == org && g.id == group),
-            Scope::Repository(_) | Scope::Enterprise(_) => group == DEFAULT_GROUP,
+            Scope::Organization(owner) | Scope::Enterprise(owner) => self.group_of(owner, group).is_ok(),
+            Scope::Repository(_) => group == DEFAULT_GROUP,
         };
         if known { Ok(()) } else { Err(Refusal::NotFound) }
     }

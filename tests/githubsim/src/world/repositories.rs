@@ -61,7 +61,7 @@ impl World {
         }
         // Groups belong to the organization that the repository has left.
         for group in self.groups.iter_mut().filter(|g| g.owner != owner) {
-            group.repositories.retain(|r| *r != id);
+            group.selected.retain(|r| *r != id);
         }
         self.announce_repository(id, "transferred", Change::Owner(from));
         Ok(())

@@ -64,12 +64,16 @@ impl World {
             kind: AccountKind::Organization,
             members: Vec::new(),
         });
+        self.add_default_group(id, allows_public);
+    }
+
+    fn add_default_group(&mut self, owner: u64, allows_public: bool) {
         self.groups.push(Group {
             id: DEFAULT_GROUP,
-            owner: id,
+            owner,
             name: "Default".into(),
             visibility: Visibility::All,
-            repositories: Vec::new(),
+            selected: Vec::new(),
             default: true,
             allows_public,
         });
@@ -83,6 +87,7 @@ impl World {
         }
         let id = self.fresh_id();
         self.accounts.push(Account { id, login: slug.to_string(), kind: AccountKind::Enterprise, members });
+        self.add_default_group(id, false);
         Ok(())
     }
 
@@ -123,23 +128,28 @@ impl World {
     /// Adds a runner group, or replaces the one of that name or id.
     ///
     /// # Errors
-    /// When its organization or one of its repositories is not there.
+    /// When its organization or enterprise, or one of its repositories or organizations, is not there.
     pub fn put_group(&mut self, new: &GroupState) -> Result<u64, StateError> {
         let dangling = |what: String| StateError::Dangling(what);
-        let owner = self
-            .account(&new.org, AccountKind::Organization)
-            .map_err(|_| dangling(format!("no organization {}", new.org)))?
-            .id;
-        let mut repositories = Vec::new();
+        let (login, kind) = match new.enterprise.as_str() {
+            "" => (&new.org, AccountKind::Organization),
+            slug => (&slug.to_owned(), AccountKind::Enterprise),
+        };
+        let owner = self.account(login, kind).map_err(|_| dangling(format!("no {kind:?} {login}")))?.id;
+        let mut selected = Vec::new();
         for name in &new.repositories {
             let found = self.repository(&new.org, name);
-            repositories.push(found.map_err(|_| dangling(format!("no repository {}/{name}", new.org)))?.id);
+            selected.push(found.map_err(|_| dangling(format!("no repository {}/{name}", new.org)))?.id);
+        }
+        for login in &new.organizations {
+            let found = self.account(login, AccountKind::Organization);
+            selected.push(found.map_err(|_| dangling(format!("no organization {login}")))?.id);
         }
         let mine = |g: &&mut Group| g.owner == owner && (g.id == new.id || g.name == new.name);
         if let Some(group) = self.groups.iter_mut().find(mine) {
             group.name.clone_from(&new.name);
             group.visibility = new.visibility;
-            group.repositories = repositories;
+            group.selected = selected;
             group.allows_public = new.allows_public_repositories;
             return Ok(group.id);
         }
@@ -150,7 +160,7 @@ impl World {
             owner,
             name: new.name.clone(),
             visibility: new.visibility,
-            repositories,
+            selected,
             default: false,
             allows_public: new.allows_public_repositories,
         });

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::*;
 use crate::state::GroupState;
 use crate::state::State;
-use crate::state::Visibility;
 
 fn at(secs: u64) -> Moment {
     Moment::at(secs)
@@ -97,9 +96,8 @@ fn a_public_repository_needs_a_group_that_allows_it() {
         org: "acme".into(),
         id: 1,
         name: "Default".into(),
-        visibility: Visibility::All,
-        repositories: vec![],
         allows_public_repositories: true,
+        ..GroupState::default()
     };
     w.put_group(&open).unwrap();
     assert_eq!(taken(&mut w, &session, at(3)), Some(job));
