@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as the test itself may")]
 
 mod cli_fleet;
+#[path = "http_api/client.rs"]
+mod client;
+#[path = "http_api/covered.rs"]
+mod covered;
 #[path = "http_api/daemon.rs"]
 mod daemon;
 mod rig;

@@ -28,13 +28,14 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("history", &["model", "control"], &["bollard", "octocrab", "axum", "clap"]),
     ("systemd", &["model", "config"], &["bollard", "octocrab", "axum", "clap"]),
     ("http", &["model", "control", "github", "engine", "demand"], &["bollard", "octocrab", "clap", "sqlx"]),
+    ("client", &["model", "http"], &["bollard", "octocrab", "axum", "clap", "sqlx"]),
     (
         "cli",
         &[
-            "model", "config", "decide", "observe", "control", "http", "github", "engine", "systemd",
-            "daemon", "import", "history",
+            "model", "config", "decide", "observe", "control", "http", "client", "github", "engine",
+            "systemd", "daemon", "import", "history",
         ],
-        &["bollard", "octocrab"],
+        &["bollard", "octocrab", "ureq"],
     ),
 ];
 

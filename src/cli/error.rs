@@ -3,40 +3,20 @@
 use std::io;
 
 use super::Exit;
+use crate::client::ClientError;
 
 /// An error with the exit code it ends in. Its text is for the person at the terminal: what happened, then what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// No daemon answers.
-    #[error(
-        "ghrunner is not running: nothing answers at {socket}\nlook at it with `systemctl status ghrunner`, start it with `systemctl start ghrunner`, or name another socket with --socket"
-    )]
-    NotRunning {
-        /// Where it was looked for.
-        socket: String,
-    },
-    /// The socket may not be opened.
+    /// The daemon did not do what it was asked.
+    #[error("{}", told(.0))]
+    Daemon(ClientError),
+    /// A directory may not be used.
     #[error("{message}")]
     Permission {
-        /// Which group one has to be in.
+        /// Who may.
         message: String,
     },
-    /// The daemon refused.
-    #[error("{detail}")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// The daemon's words.
-        detail: String,
-    },
-    /// The daemon answered what this version does not understand.
-    #[error(
-        "the daemon's answer makes no sense to this version of ghrunner: {0}\nif ghrunner was upgraded just now, restart the daemon: `systemctl restart ghrunner`"
-    )]
-    Malformed(String),
-    /// The talk with the daemon broke off.
-    #[error("the daemon did not answer: {0}")]
-    Broken(String),
     /// The engine does not answer.
     #[error("{0}")]
     Engine(#[from] crate::engine::EngineError),
@@ -73,7 +53,8 @@ impl CliError {
     /// The code to exit with.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Permission { .. } | Self::Refused { status: 403, .. } => Exit::Permission,
+            Self::Daemon(ClientError::Permission { .. }) | Self::Permission { .. } => Exit::Permission,
+            Self::Daemon(error) if error.status() == Some(403) => Exit::Permission,
             Self::Engine(crate::engine::EngineError::Unreachable { .. }) => Exit::Unavailable,
             Self::Config(_) => Exit::Config,
             Self::Obstructed(_) => Exit::Bad,
@@ -85,4 +66,32 @@ impl CliError {
             _ => Exit::Failed,
         }
     }
+}
+
+// Not as its cause: its words are told here, with what to do about it, and would be told twice.
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        Self::Daemon(error)
+    }
+}
+
+/// What happened, then what to do.
+fn told(error: &ClientError) -> String {
+    let next = match error {
+        ClientError::NotRunning { at } => {
+            return format!(
+                "ghrunner is not running: nothing answers at {at}\nlook at it with `systemctl status ghrunner`, start it \
+                 with `systemctl start ghrunner`, or name another socket with --socket"
+            );
+        }
+        ClientError::Permission { group: Some(group), .. } => {
+            &format!("use sudo, or `sudo usermod -aG {group} $USER` and log in again")
+        }
+        ClientError::Permission { group: None, .. } => "use sudo",
+        ClientError::Malformed(_) => {
+            "if ghrunner was upgraded just now, restart the daemon: `systemctl restart ghrunner`"
+        }
+        _ => return error.to_string(),
+    };
+    format!("{error}\n{next}")
 }

@@ -9,7 +9,6 @@
 
 mod args;
 mod backup;
-mod client;
 mod commands;
 mod detail;
 pub mod doctor;
@@ -23,13 +22,11 @@ mod past;
 mod printer;
 mod table;
 mod text;
-mod transport;
 pub mod verify;
 mod view;
 mod wiring;
 
 pub use args::Args;
-pub use client::Client;
 pub use error::CliError;
 pub use exit::Exit;
 pub use printer::Printer;
@@ -43,6 +40,8 @@ use clap::Parser;
 
 use args::Command;
 
+use crate::client::blocking::Client;
+
 /// What a command works with.
 struct Context {
     printer: Printer,
@@ -52,7 +51,7 @@ struct Context {
 
 impl Context {
     fn client(&self) -> Client {
-        Client::new(&self.socket)
+        Client::at_socket(&self.socket)
     }
 }
 

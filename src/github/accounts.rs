@@ -6,7 +6,6 @@ use http::Method;
 
 use super::AccountRepo;
 use super::GitHubError;
-use super::address::encode;
 use super::answer::rfc_3339;
 use super::call::Call;
 use super::credential::Credential;
@@ -15,6 +14,7 @@ use super::wire;
 use super::wire::Entries;
 use super::wire::Repository;
 use crate::model::Scope;
+use crate::model::percent::encode;
 
 impl Credential {
     /// All repositories of an account that this credential can see: an App those of its installation there, a token's own

@@ -104,19 +104,6 @@ fn default_port(scheme: &str) -> u16 {
     if scheme == "http" { 80 } else { 443 }
 }
 
-/// A text as one segment of a path or one value of a query.
-pub(super) fn encode(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
-}
-
 /// The target of `rel="next"` among a `Link` header's values
 /// (<https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api>, RFC 8288).
 pub(super) fn next_link<'a>(values: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -222,11 +209,5 @@ mod tests {
         assert_eq!(next("<https://a/x; rel=\"next\""), None);
         assert_eq!(next(""), None);
         assert_eq!(next_link(["<b>; rel=first", "<c>; rel=next"].into_iter()), Some("c"));
-    }
-
-    #[test]
-    fn segments_are_encoded() {
-        assert_eq!(encode("ghrunner-a-0"), "ghrunner-a-0");
-        assert_eq!(encode("a b/ü&?"), "a%20b%2F%C3%BC%26%3F");
     }
 }

@@ -7,7 +7,6 @@ use http::Method;
 use http::StatusCode;
 
 use super::GitHubError;
-use super::address::encode;
 use super::answer::Answer;
 use super::call::Call;
 use super::call::Fault;
@@ -18,6 +17,7 @@ use super::wire;
 use crate::model::Scope;
 use crate::model::Secret;
 use crate::model::Time;
+use crate::model::percent::encode;
 
 /// An installation token lives an hour. It is kept as long as possible, since listings that did not change are only
 /// recognised for the token that they were given to, and renewed in its last minutes.

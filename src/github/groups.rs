@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::Client;
 use super::GitHubError;
-use super::address::encode;
 use super::credential::Credential;
 use super::pages::Listing;
 use super::wire;
@@ -18,6 +17,7 @@ use crate::model::GroupName;
 use crate::model::Registration;
 use crate::model::Repo;
 use crate::model::Scope;
+use crate::model::percent::encode;
 
 /// The group of a repository's runners; the body wants one there too.
 const DEFAULT_GROUP: u64 = 1;

@@ -10,7 +10,6 @@ use super::GitHubError;
 use super::Jit;
 use super::JitRequest;
 use super::Removal;
-use super::address::encode;
 use super::call::Call;
 use super::call::Fault;
 use super::credential::Credential;
@@ -21,6 +20,7 @@ use crate::model::RunnerId;
 use crate::model::RunnerName;
 use crate::model::Scope;
 use crate::model::Secret;
+use crate::model::percent::encode;
 
 /// A registration token lives an hour; whoever gets one still has this long to use it.
 const REGISTRATION_TOKEN_LEFT: Duration = Duration::from_secs(10 * 60);

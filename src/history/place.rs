@@ -4,6 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::model::Secret;
+use crate::model::percent::encode_path;
 
 /// Where the history is kept.
 #[derive(Debug, Clone)]
@@ -64,15 +65,6 @@ impl Place {
 
 /// A path as a part of an address.
 pub(super) fn escaped(path: &Path) -> String {
-    use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt;
-    path.as_os_str().as_bytes().iter().fold(String::new(), |mut text, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                text.push(char::from(*byte))
-            }
-            other => drop(write!(text, "%{other:02X}")),
-        }
-        text
-    })
+    encode_path(path.as_os_str().as_bytes())
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::IntoParams;
 
 use super::Problem;
+use crate::model::percent::encode;
 
 /// The most that one page holds, and what it holds unless it is asked for fewer.
 const MOST: usize = 1000;
@@ -73,7 +74,7 @@ where
     let rest = all.get(start..).unwrap_or_default();
     let items: Vec<T> = rest.iter().take(limit).map(T::from).collect();
     let next = rest.get(limit - 1).filter(|_| rest.len() > limit).map(|last| {
-        let cursor = escaped(&format!("{}~{}", start + limit, key(last)));
+        let cursor = encode(&format!("{}~{}", start + limit, key(last)));
         format!("<{path}?limit={limit}&after={cursor}>; rel=\"next\"")
     });
     Ok(Page { items, next })
@@ -81,14 +82,6 @@ where
 
 fn bad(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad_query", detail)
-}
-
-/// For a query (RFC 3986): all but the unreserved characters.
-fn escaped(text: &str) -> String {
-    text.bytes().fold(String::new(), |out, b| match b {
-        b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => out + &char::from(b).to_string(),
-        b => out + &format!("%{b:02X}"),
-    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod ids;
 mod job;
 mod meter;
 mod mode;
+pub mod percent;
 mod pool;
 mod runner;
 mod scaling;

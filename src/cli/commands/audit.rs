@@ -1,8 +1,5 @@
 //! `ghrunner audit`.
 
-use std::time::Duration;
-
-use super::history::asking;
 use super::history::show;
 use crate::cli::CliError;
 use crate::cli::Context;
@@ -11,27 +8,24 @@ use crate::cli::Outcome;
 use crate::cli::args::Audit;
 use crate::cli::past;
 use crate::cli::text::count;
-use crate::http::dto;
+use crate::client::blocking::Client;
+use crate::client::call;
+use crate::client::call::Filter;
 use crate::model::history::AuditHead;
 use crate::model::history::AuditVerdict;
-
-/// A trail of millions is read from end to end.
-const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Shows or verifies the trail.
 pub(in crate::cli) fn run(command: &Audit, context: &mut Context) -> Outcome {
     match command {
         Audit::List { since, until, limit, after } => {
-            let limit = limit.to_string();
-            let page: dto::Page<dto::AuditEntry> = context.client().get(&asking(
-                "/api/v1/audit",
-                &[
-                    ("since", since.as_deref()),
-                    ("until", until.as_deref()),
-                    ("after", after.as_deref()),
-                    ("limit", Some(limit.as_str())),
-                ],
-            ))?;
+            let filter = Filter {
+                since: since.clone(),
+                until: until.clone(),
+                after: after.clone(),
+                limit: Some(*limit),
+                ..Filter::default()
+            };
+            let page = context.client().ask(call::audit(&filter).page())?;
             show(context, &page, past::audit)
         }
         Audit::Verify { end } => verify(end.as_deref(), context),
@@ -41,7 +35,7 @@ pub(in crate::cli) fn run(command: &Audit, context: &mut Context) -> Outcome {
 fn verify(noted: Option<&str>, context: &mut Context) -> Outcome {
     let noted = noted.map(end_of).transpose()?;
     let client = context.client();
-    let mut verdict: AuditVerdict = client.get_in("/api/v1/audit/verify", PATIENCE)?;
+    let mut verdict = client.ask(call::verify_audit())?;
     if let (Some(noted), None) = (&noted, &verdict.broken) {
         verdict.broken = against(&client, noted, &verdict)?;
     }
@@ -74,11 +68,7 @@ fn end_of(text: &str) -> Result<AuditHead, CliError> {
 }
 
 /// Holds the trail, which is whole in itself, against an end that was noted elsewhere.
-fn against(
-    client: &crate::cli::Client,
-    noted: &AuditHead,
-    verdict: &AuditVerdict,
-) -> Result<Option<String>, CliError> {
+fn against(client: &Client, noted: &AuditHead, verdict: &AuditVerdict) -> Result<Option<String>, CliError> {
     if noted.seq > verdict.head.seq {
         return Ok(Some(format!(
             "it ends with entry {}, and entry {} was noted: the end was cut off",
@@ -91,6 +81,6 @@ fn against(
             noted.seq, verdict.first
         )));
     }
-    let found: AuditHead = client.get(&format!("/api/v1/audit/entries/{}", noted.seq))?;
+    let found = client.ask(call::audit_entry(noted.seq))?;
     Ok((found != *noted).then(|| format!("entry {} is another one than was noted", noted.seq)))
 }

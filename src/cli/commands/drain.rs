@@ -12,12 +12,13 @@ use crate::cli::Outcome;
 use crate::cli::args::Drain;
 use crate::cli::text::brief;
 use crate::cli::text::count;
+use crate::client::call;
 use crate::http::dto;
 use crate::http::dto::Phase;
 
 /// Drains all pools, and waits for it where that is wanted.
 pub(in crate::cli) fn drain(args: &Drain, context: &mut Context) -> Outcome {
-    let done = context.client().drain_all(true)?;
+    let done = context.client().ask(call::drain_all())?;
     if !args.wait {
         return tell(context, &done);
     }
@@ -27,7 +28,7 @@ pub(in crate::cli) fn drain(args: &Drain, context: &mut Context) -> Outcome {
 
 /// Serves all pools again.
 pub(in crate::cli) fn resume(context: &mut Context) -> Outcome {
-    let done = context.client().drain_all(false)?;
+    let done = context.client().ask(call::resume_all())?;
     tell(context, &done)
 }
 

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::cli::CliError;
 use crate::cli::Context;
+use crate::client::call;
 use crate::http::dto;
 
 /// How often the daemon is asked. It answers from memory.
@@ -40,7 +41,7 @@ pub(super) fn follow(
     let mut told: Option<(String, Instant)> = None;
     let mut last = None;
     loop {
-        let line = match client.status() {
+        let line = match client.ask(call::status()) {
             Ok(status) => {
                 heard = Instant::now();
                 let step = judge(&status)?;
@@ -51,7 +52,7 @@ pub(super) fn follow(
                 last = Some(status);
                 line
             }
-            Err(error) if heard.elapsed() >= AWAY => return Err(error),
+            Err(error) if heard.elapsed() >= AWAY => return Err(error.into()),
             Err(_) => "the daemon does not answer; waiting for it".to_owned(),
         };
         if told.as_ref().is_none_or(|(said, at)| *said != line || at.elapsed() >= REMINDER) {

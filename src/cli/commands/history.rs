@@ -5,41 +5,34 @@ use crate::cli::Context;
 use crate::cli::Exit;
 use crate::cli::Outcome;
 use crate::cli::args;
-use crate::cli::client::segment;
 use crate::cli::past;
 use crate::cli::text::now;
+use crate::client::call;
+use crate::client::call::Filter;
 use crate::history;
 use crate::http::dto;
 
-/// A path with those of its parameters that are given.
-pub(super) fn asking(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
-    let given = parameters.iter().filter_map(|(key, value)| Some((*key, (*value)?)));
-    let pairs: Vec<String> = given.map(|(key, value)| format!("{key}={}", segment(value))).collect();
-    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
-}
-
 /// Shows what was.
 pub(in crate::cli) fn history(args: &args::History, context: &mut Context) -> Outcome {
-    let limit = args.limit.to_string();
-    let parameters = [
-        ("pool", args.pool.as_deref()),
-        ("repo", args.repo.as_deref()),
-        ("since", args.since.as_deref()),
-        ("until", args.until.as_deref()),
-        ("result", args.result.map(crate::model::history::JobResult::word)),
-        ("after", args.after.as_deref()),
-        ("limit", Some(limit.as_str())),
-    ];
+    let filter = Filter {
+        pool: args.pool.clone(),
+        repo: args.repo.clone(),
+        result: args.result,
+        since: args.since.clone(),
+        until: args.until.clone(),
+        after: args.after.clone(),
+        limit: Some(args.limit),
+    };
     let client = context.client();
     if args.runners {
-        let page: dto::Page<dto::PastRunner> = client.get(&asking("/api/v1/history/runners", &parameters))?;
+        let page = client.ask(call::past_runners(&filter).page())?;
         return show(context, &page, past::runners);
     }
     if args.decisions {
-        let page: dto::Page<dto::Decision> = client.get(&asking("/api/v1/history/decisions", &parameters))?;
+        let page = client.ask(call::past_decisions(&filter).page())?;
         return show(context, &page, past::decisions);
     }
-    let page: dto::Page<dto::PastJob> = client.get(&asking("/api/v1/history", &parameters))?;
+    let page = client.ask(call::past_jobs(&filter).page())?;
     show(context, &page, past::jobs)
 }
 
@@ -80,7 +73,9 @@ fn ask_stats(
     pool: Option<&str>,
     repo: Option<&str>,
 ) -> Result<dto::Stats, CliError> {
-    context.client().get(&asking("/api/v1/stats", &[("since", Some(since)), ("pool", pool), ("repo", repo)]))
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    let filter = Filter { since: text(Some(since)), pool: text(pool), repo: text(repo), ..Filter::default() };
+    Ok(context.client().ask(call::stats(&filter))?)
 }
 
 /// Says which numbers the history supports.

@@ -8,7 +8,8 @@ use crate::cli::Outcome;
 use crate::cli::args;
 use crate::cli::jobs_view as view;
 use crate::cli::text::now;
-use crate::control::Question;
+use crate::client::call;
+use crate::client::call::Question;
 use crate::model::Repo;
 
 /// Shows all jobs once, or until interrupted.
@@ -16,14 +17,14 @@ pub(in crate::cli) fn list(args: &args::Jobs, context: &mut Context) -> Outcome 
     let client = context.client();
     if args.watch {
         return watch(context, |context| {
-            let jobs = client.jobs()?;
+            let jobs = client.all(call::jobs())?;
             Ok(match context.json {
                 true => serde_json::to_string(&jobs).unwrap_or_default(),
                 false => view::jobs(&jobs, now(), &context.printer),
             })
         });
     }
-    let jobs = client.jobs()?;
+    let jobs = client.all(call::jobs())?;
     match context.json {
         true => context.printer.json(&jobs)?,
         false => {
@@ -37,7 +38,7 @@ pub(in crate::cli) fn list(args: &args::Jobs, context: &mut Context) -> Outcome 
 /// Says why a job waits.
 pub(in crate::cli) fn explain(args: &args::Explain, context: &mut Context) -> Outcome {
     let question = question(&args.what, args.repo.as_ref())?;
-    let answers = context.client().explain(&question)?;
+    let answers = context.client().ask(call::explain(&question))?;
     match (context.json, answers.is_empty()) {
         (true, _) => context.printer.json(&answers)?,
         (false, true) => context.printer.line("The daemon knows no such job.")?,

@@ -27,12 +27,13 @@ use super::CliError;
 use super::Context;
 use super::Exit;
 use super::Outcome;
+use crate::client::call;
 use crate::config::Config;
 use crate::http::dto;
 
 /// `ghrunner reload`.
 pub(super) fn reload(context: &mut Context) -> Outcome {
-    let done = context.client().reload()?;
+    let done = context.client().ask(call::reload())?;
     tell(context, &done)
 }
 

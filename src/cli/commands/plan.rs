@@ -8,6 +8,7 @@ use crate::cli::args::STATE_DIR;
 use crate::cli::args::directory_from;
 use crate::cli::view;
 use crate::cli::wiring;
+use crate::client::call;
 use crate::control::Loaded;
 
 /// Asks the daemon, or looks by itself.
@@ -19,7 +20,7 @@ pub(in crate::cli) fn run(args: &args::Plan, context: &mut Context) -> Outcome {
                 args.state_dir.clone().unwrap_or_else(|| directory_from("STATE_DIRECTORY", STATE_DIR));
             (&super::block_on(wiring::plan(&args.config, loaded, state))??).into()
         }
-        false => context.client().plan()?,
+        false => context.client().ask(call::plan())?,
     };
     match context.json {
         true => context.printer.json(&plan)?,

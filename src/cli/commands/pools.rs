@@ -9,6 +9,7 @@ use crate::cli::Outcome;
 use crate::cli::args::Pools;
 use crate::cli::detail;
 use crate::cli::view;
+use crate::client::call;
 
 /// Lists, shows, drains, resumes and boosts.
 pub(in crate::cli) fn run(args: &Pools, context: &mut Context) -> Outcome {
@@ -22,7 +23,7 @@ pub(in crate::cli) fn run(args: &Pools, context: &mut Context) -> Outcome {
 }
 
 fn list(context: &mut Context) -> Outcome {
-    let pools = context.client().pools()?;
+    let pools = context.client().all(call::pools())?;
     match (context.json, pools.is_empty()) {
         (true, _) => context.printer.json(&pools)?,
         (false, true) => context.printer.line("No pools.")?,
@@ -35,7 +36,7 @@ fn list(context: &mut Context) -> Outcome {
 }
 
 fn show(name: &str, context: &mut Context) -> Outcome {
-    let pool = context.client().pool(name)?;
+    let pool = context.client().ask(call::pool(name))?;
     match context.json {
         true => context.printer.json(&pool)?,
         false => {
@@ -47,11 +48,16 @@ fn show(name: &str, context: &mut Context) -> Outcome {
 }
 
 fn boost(name: &str, count: u32, time: Duration, context: &mut Context) -> Outcome {
-    let done = context.client().boost_pool(name, count, time)?;
+    let client = context.client();
+    let done = match count {
+        0 => client.ask(call::scale_down_pool(name, None))?,
+        _ => client.ask(call::scale_up_pool(name, count, time))?,
+    };
     tell(context, &done)
 }
 
 fn mark(name: &str, drain: bool, context: &mut Context) -> Outcome {
-    let done = context.client().drain_pool(name, drain)?;
+    let call = if drain { call::drain_pool(name) } else { call::resume_pool(name) };
+    let done = context.client().ask(call)?;
     tell(context, &done)
 }

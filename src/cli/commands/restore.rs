@@ -14,6 +14,8 @@ use crate::cli::Context;
 use crate::cli::Outcome;
 use crate::cli::args;
 use crate::cli::text::now;
+use crate::client::ClientError;
+use crate::client::call;
 use crate::history;
 use crate::http::dto;
 
@@ -27,7 +29,7 @@ pub(in crate::cli) fn backup(args: &args::Backup, context: &mut Context) -> Outc
     if file.exists() {
         return Err(CliError::Failed(format!("{} is there already; name another file", file.display())));
     }
-    match context.client().history_copy() {
+    match context.client().read(call::copy_history()) {
         Ok(mut from) => {
             let written = write(file, &mut from);
             if let Err(error) = written {
@@ -35,11 +37,11 @@ pub(in crate::cli) fn backup(args: &args::Backup, context: &mut Context) -> Outc
                 return Err(CliError::Failed(format!("cannot write {}: {error}", file.display())));
             }
         }
-        Err(CliError::NotRunning { .. }) => {
+        Err(ClientError::NotRunning { .. }) => {
             let state = state_dir(args.state_dir.as_ref());
             block_on(history::make(&state, file))?.map_err(|error| CliError::Failed(error.to_string()))?;
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     }
     let held = block_on(history::check(file))?.map_err(|error| CliError::Failed(error.to_string()))?;
     let done = format!("{} holds {}", file.display(), content(&held));
@@ -62,9 +64,9 @@ fn content(held: &history::Held) -> String {
 
 /// Brings a copy back.
 pub(in crate::cli) fn restore(args: &args::Restore, context: &mut Context) -> Outcome {
-    match context.client().status() {
-        Err(CliError::NotRunning { .. }) => {}
-        Err(error) => return Err(error),
+    match context.client().ask(call::status()) {
+        Err(ClientError::NotRunning { .. }) => {}
+        Err(error) => return Err(error.into()),
         Ok(_) => {
             let why = "the daemon runs, and has the history open; stop it first: `systemctl stop ghrunner`";
             return Err(CliError::Failed(why.to_owned()));

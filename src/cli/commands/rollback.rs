@@ -11,7 +11,6 @@ use serde::Serialize;
 use super::follow::Step;
 use super::follow::follow;
 use crate::cli::CliError;
-use crate::cli::Client;
 use crate::cli::Context;
 use crate::cli::Exit;
 use crate::cli::Outcome;
@@ -24,6 +23,8 @@ use crate::cli::text::brief;
 use crate::cli::text::count;
 use crate::cli::text::now;
 use crate::cli::view;
+use crate::client::blocking::Client;
+use crate::client::call;
 use crate::http::dto;
 use crate::model::Mode;
 
@@ -42,10 +43,10 @@ pub(in crate::cli) fn run(args: &Rollback, context: &mut Context) -> Outcome {
     if args.dry_run {
         return dry_run(&client, mode, context);
     }
-    let status = client.status()?;
+    let status = client.ask(call::status())?;
     let plan = if status.mode == mode {
         context.printer.complain(format!("The daemon is in {} already; nothing is changed.", word(mode)));
-        client.set_mode(mode, true)?
+        client.ask(call::set_mode(mode, true))?
     } else {
         change(args, mode, &status, &client, context)?
     };
@@ -63,13 +64,13 @@ fn word(mode: Mode) -> &'static str {
 }
 
 fn dry_run(client: &Client, mode: Mode, context: &mut Context) -> Outcome {
-    let obstacles = if client.status()?.mode == mode {
+    let obstacles = if client.ask(call::status())?.mode == mode {
         context.printer.complain(format!("The daemon is in {} already.", word(mode)));
         Vec::new()
     } else {
-        client.obstacles(mode)?
+        client.ask(call::obstacles(mode))?
     };
-    let preview = Preview { obstacles, plan: client.set_mode(mode, true)? };
+    let preview = Preview { obstacles, plan: client.ask(call::set_mode(mode, true))? };
     match context.json {
         true => context.printer.json(&preview)?,
         false => {
@@ -101,7 +102,7 @@ fn change(
     client: &Client,
     context: &mut Context,
 ) -> Result<dto::Plan, CliError> {
-    let obstacles = client.obstacles(mode)?;
+    let obstacles = client.ask(call::obstacles(mode))?;
     for line in against(&obstacles, context) {
         context.printer.complain(line);
     }
@@ -113,7 +114,7 @@ fn change(
         )));
     }
     if !args.yes {
-        confirm(mode, &client.set_mode(mode, true)?, context)?;
+        confirm(mode, &client.ask(call::set_mode(mode, true))?, context)?;
     }
     if let Some(under) = &args.backup {
         let state = status.state_dir.as_deref().map(Path::new);
@@ -121,7 +122,7 @@ fn change(
             .map_err(|why| CliError::Failed(format!("{why}; without a backup nothing was changed")))?;
         context.printer.complain(format!("Kept before the change: {}", folder.display()));
     }
-    let plan = client.set_mode(mode, false)?;
+    let plan = client.ask(call::set_mode(mode, false))?;
     context.printer.complain(format!("The daemon is in {} now.", word(mode)));
     Ok(plan)
 }

@@ -3,7 +3,6 @@
 use std::io::Read;
 
 use super::tell;
-use crate::cli::CliError;
 use crate::cli::Context;
 use crate::cli::Exit;
 use crate::cli::Outcome;
@@ -11,6 +10,9 @@ use crate::cli::args::Runners;
 use crate::cli::detail;
 use crate::cli::text::now;
 use crate::cli::view;
+use crate::client::ClientError;
+use crate::client::call;
+use crate::http::dto;
 
 /// Lists, shows, stops, drains, and reads output.
 pub(in crate::cli) fn run(args: &Runners, context: &mut Context) -> Outcome {
@@ -27,7 +29,7 @@ pub(in crate::cli) fn run(args: &Runners, context: &mut Context) -> Outcome {
 }
 
 fn list(pool: Option<&str>, context: &mut Context) -> Outcome {
-    let mut runners = context.client().runners()?;
+    let mut runners = context.client().all(call::runners())?;
     runners.retain(|r| pool.is_none_or(|p| r.pool == p));
     match (context.json, runners.is_empty()) {
         (true, _) => context.printer.json(&runners)?,
@@ -41,7 +43,7 @@ fn list(pool: Option<&str>, context: &mut Context) -> Outcome {
 }
 
 fn ended(pool: Option<&str>, context: &mut Context) -> Outcome {
-    let mut ended = context.client().ended()?;
+    let mut ended = context.client().all(call::ended())?;
     ended.retain(|e| pool.is_none_or(|p| e.pool == p));
     match (context.json, ended.is_empty()) {
         (true, _) => context.printer.json(&ended)?,
@@ -55,7 +57,7 @@ fn ended(pool: Option<&str>, context: &mut Context) -> Outcome {
 }
 
 fn show(name: &str, context: &mut Context) -> Outcome {
-    let runner = context.client().runner(name)?;
+    let runner = context.client().ask(call::runner(name))?;
     match context.json {
         true => context.printer.json(&runner)?,
         false => {
@@ -67,19 +69,19 @@ fn show(name: &str, context: &mut Context) -> Outcome {
 }
 
 fn stop(name: &str, force: bool, context: &mut Context) -> Outcome {
-    let done = context.client().stop_runner(name, force)?;
-    tell(context, &done)
+    let dto::Removed { done, .. } = context.client().ask(call::remove_runner(name, force))?;
+    tell(context, &dto::Done { done })
 }
 
 fn stop_all(force: bool, context: &mut Context) -> Outcome {
-    let done = context.client().stop_all(force)?;
+    let done = context.client().ask(call::remove_all_runners(force))?;
     tell(context, &done)
 }
 
 /// All runners, and the jobs that would fail if they were stopped by force.
 fn preview(context: &mut Context) -> Outcome {
     let client = context.client();
-    let (runners, jobs) = (client.runners()?, client.jobs()?);
+    let (runners, jobs) = (client.all(call::runners())?, client.all(call::jobs())?);
     match (context.json, runners.is_empty()) {
         (true, _) => context.printer.json(&runners)?,
         (false, true) => context.printer.line("No runners.")?,
@@ -93,13 +95,13 @@ fn preview(context: &mut Context) -> Outcome {
 
 /// The output as it comes, bytes and all: what a job prints is nobody's to change.
 fn logs(name: &str, tail: usize, follow: bool, context: &mut Context) -> Outcome {
-    let mut stream = context.client().logs(name, tail, follow)?;
+    let mut stream = context.client().read(call::logs(name, tail, follow))?;
     let mut buffer = vec![0; 16 * 1024];
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => return Ok(Exit::Good),
             Ok(n) => context.printer.raw(&buffer[..n])?,
-            Err(e) => return Err(CliError::Broken(e.to_string())),
+            Err(e) => return Err(ClientError::Broken(e.to_string()).into()),
         }
     }
 }

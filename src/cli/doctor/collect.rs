@@ -16,8 +16,10 @@ use super::SecretFacts;
 use super::SocketFacts;
 use super::demand;
 use crate::cli::CliError;
-use crate::cli::Client;
 use crate::cli::text::now;
+use crate::client::ClientError;
+use crate::client::blocking::Client;
+use crate::client::call;
 use crate::config::AuthSource;
 use crate::config::Config;
 use crate::config::Loaded;
@@ -138,9 +140,9 @@ fn look_at_socket(path: &Path) -> SocketFacts {
 }
 
 fn look_at_daemon(socket: &Path) -> DaemonFacts {
-    match Client::new(socket).status() {
+    match Client::at_socket(socket).ask(call::status()) {
         Ok(status) => DaemonFacts::Running(Box::new(status)),
-        Err(CliError::NotRunning { .. }) => DaemonFacts::NotRunning,
-        Err(e) => DaemonFacts::NotAsked { why: e.to_string() },
+        Err(ClientError::NotRunning { .. }) => DaemonFacts::NotRunning,
+        Err(e) => DaemonFacts::NotAsked { why: CliError::from(e).to_string() },
     }
 }

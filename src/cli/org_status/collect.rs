@@ -7,8 +7,9 @@ use super::GroupSeen;
 use super::OrgSeen;
 use super::Seen;
 use super::Trouble;
-use crate::cli::Client as Daemon;
 use crate::cli::doctor;
+use crate::client::blocking::Client as Daemon;
+use crate::client::call;
 use crate::config::Config;
 use crate::decide;
 use crate::github::Client;
@@ -33,7 +34,7 @@ pub(in crate::cli) async fn collect(
     kept: Mode,
     orgs: &[String],
 ) -> Seen {
-    let status = Daemon::new(socket).status().ok();
+    let status = Daemon::at_socket(socket).ask(call::status()).ok();
     let mode = status.as_ref().map_or(kept, |status| status.mode);
     let phases = status.map(|status| {
         let of = |runner: crate::http::dto::Runner| (RunnerName::new(runner.name), runner.phase);

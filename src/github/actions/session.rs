@@ -7,7 +7,6 @@ use serde_json::json;
 use super::super::GitHubError;
 use super::super::Session;
 use super::super::SetError;
-use super::super::address::encode;
 use super::super::credential::Credential;
 use super::address::Address;
 use super::exchange::Ask;
@@ -17,6 +16,7 @@ use super::wire;
 use super::wire::WireSession;
 use crate::model::Scope;
 use crate::model::SetId;
+use crate::model::percent::encode;
 
 impl Credential {
     /// Opens a session. One that is of no use is closed again, since it would stand in the way of the next.

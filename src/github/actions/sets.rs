@@ -6,7 +6,6 @@ use super::super::GitHubError;
 use super::super::Set;
 use super::super::SetError;
 use super::super::SetSpec;
-use super::super::address::encode;
 use super::super::credential::Credential;
 use super::exchange::Ask;
 use super::refusal::Missing;
@@ -15,6 +14,7 @@ use super::wire::WireSet;
 use crate::model::GroupName;
 use crate::model::Scope;
 use crate::model::SetId;
+use crate::model::percent::encode;
 
 /// Where sets are.
 pub(super) const SETS: &str = "_apis/runtime/runnerscalesets";
