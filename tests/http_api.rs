@@ -9,6 +9,8 @@ mod client;
 mod covered;
 #[path = "http_api/daemon.rs"]
 mod daemon;
+#[path = "http_api/handed_on.rs"]
+mod handed_on;
 mod rig;
 #[path = "http_api/roles.rs"]
 mod roles;

@@ -24,13 +24,14 @@ use crate::model::Scaling;
 
 /// What a change of these needs a restart for: the first two are part of what tells this installation's runners from all
 /// others, and a listener that is swapped would lose the deliveries that come meanwhile.
-const RESTART: [&str; 11] = [
+const RESTART: [&str; 12] = [
     "engine.endpoint",
     "host.name",
     "http.listen",
     "http.connections",
     "api.listen",
     "api.connections",
+    "api.read_group",
     "history.enabled",
     "history.url",
     "history.retention",
@@ -79,6 +80,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
         host(&old.host, &new.host),
         optional(&old.http, &new.http, "http.listen", http),
         optional(&old.api, &new.api, "api.listen", api),
+        if old.read_group == new.read_group { Vec::new() } else { vec!["api.read_group"] },
         optional(&old.webhook, &new.webhook, "webhook.secret", webhook),
         history(&old.history, &new.history),
     ]

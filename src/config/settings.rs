@@ -27,6 +27,9 @@ pub struct Config {
     /// `[api]`; none where it is served on the control socket alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<ApiSettings>,
+    /// `api.read_group`: the group whose members may look at the control socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_group: Option<String>,
     /// `[webhook]`; none where no deliveries are taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookSettings>,
@@ -130,7 +133,7 @@ pub struct HttpSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ApiSettings {
     /// Where.
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// Certificate and key; none for plain HTTP.
     pub tls: Option<TlsFiles>,
     /// Bearer credentials that may look.

@@ -1,6 +1,7 @@
 //! The API over TCP as the configuration names it.
 
 use std::fs;
+use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::DaemonError;
 use crate::config::Config;
+use crate::config::Listen;
 use crate::config::SecretSource;
 use crate::config::TlsFiles;
 use crate::http;
@@ -21,10 +23,12 @@ use crate::http::Api;
 use crate::http::ApiSettings;
 use crate::http::Bearers;
 use crate::http::Certificate;
+use crate::http::ControlSocket;
 use crate::http::Role;
 use crate::http::Transport;
 use crate::model::Secret;
 use crate::systemd::Secrets;
+use crate::systemd::Sockets;
 
 /// How often the certificate's files are looked at: whoever renews them need not tell.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -32,6 +36,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const MAX_BYTES: u64 = 1 << 20;
 /// Shorter credentials could be guessed by trying.
 const SHORT: usize = 20;
+
+/// By which name a socket unit may pass the socket of the API over TCP (`FileDescriptorName=`).
+pub const API_SOCKET: &str = "api";
+/// By which name one may pass the control socket.
+pub const CONTROL_SOCKET: &str = "control";
 
 /// Brings the API what the file says. Cheap to clone.
 #[derive(Clone)]
@@ -61,6 +70,7 @@ type Stamp = [Option<(u64, u64, i64, i64)>; 2];
 pub(super) fn start(
     config: &Config,
     secrets: &Arc<Secrets>,
+    sockets: &mut Sockets,
     api: Api,
     stop: &CancellationToken,
 ) -> Result<Settings, DaemonError> {
@@ -69,8 +79,7 @@ pub(super) fn start(
     bringer.bring(config);
     let Some(wanted) = &config.api else { return Ok(bringer) };
     let failed = |source| DaemonError::System { what: "listen for the API (api.listen)", source };
-    let listener = TcpListener::bind(wanted.listen).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = listener(wanted.listen, sockets).map_err(failed)?;
     let connections = usize::try_from(wanted.connections).unwrap_or(usize::MAX);
     let token = stop.clone();
     tokio::spawn(async move {
@@ -80,6 +89,50 @@ pub(super) fn start(
     });
     tokio::spawn(bringer.clone().follow_files(stop.clone()));
     Ok(bringer)
+}
+
+/// The API's socket: the one that was passed, else one bound to the address.
+///
+/// # Errors
+/// The address cannot be had, or a socket was to be passed and none was.
+pub fn listener(listen: Listen, sockets: &mut Sockets) -> io::Result<TcpListener> {
+    if let Some(passed) = sockets.take_named_tcp(API_SOCKET)? {
+        return Ok(passed);
+    }
+    match listen {
+        Listen::Passed => Err(io::Error::other(format!(
+            "systemd passed no socket; a socket unit with ListenStream= and FileDescriptorName={API_SOCKET} does"
+        ))),
+        Listen::Address(address) => {
+            let listener = TcpListener::bind(address)?;
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        }
+    }
+}
+
+/// The control socket: the one that was passed, else one at the usual place. Members of `api.read_group` may look.
+///
+/// # Errors
+/// It cannot be had, or another daemon has it.
+pub fn control_socket(
+    usual: &Path,
+    readers: Option<&str>,
+    sockets: &mut Sockets,
+) -> Result<ControlSocket, DaemonError> {
+    let failed = |source| DaemonError::System { what: "take the control socket that was passed", source };
+    let socket = match sockets.take_named_unix(CONTROL_SOCKET).map_err(failed)? {
+        Some(passed) => ControlSocket::passed(passed, usual)?,
+        None => ControlSocket::bind(usual)?,
+    };
+    let gid = readers.and_then(|name| {
+        let gid = http::group(name);
+        if gid.is_none() {
+            tracing::warn!("api.read_group: there is no group {name}; nobody may only look");
+        }
+        gid
+    });
+    Ok(socket.with_readers(gid)?)
 }
 
 impl Settings {

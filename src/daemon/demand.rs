@@ -67,9 +67,10 @@ pub(super) fn start(
     (github, clock): (&Arc<Client>, &Clock),
     secrets: &Arc<Secrets>,
     (instance, state_dir): (&InstanceId, &Path),
+    sockets: &mut Sockets,
     stop: &CancellationToken,
 ) -> Result<Sources, super::DaemonError> {
-    let listener = webhook::intake_listener(config, &mut Sockets::from_env())?;
+    let listener = webhook::intake_listener(config, sockets)?;
     let (wanted, listens) = watch::channel(Arc::<Wanted>::default());
     let (polled, heard, sets) =
         (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());

@@ -3,7 +3,7 @@
 //! **Knows** every room, as the one place that joins them; nothing uses it but the command line.
 //! **Does not know** how anything works. If a line here decides something, it stands in the wrong room.
 
-mod api;
+pub mod api;
 mod demand;
 mod history;
 mod ports;
@@ -46,7 +46,6 @@ use crate::execute::Ports;
 use crate::github;
 use crate::history::History;
 use crate::http;
-use crate::http::ControlSocket;
 use crate::http::SocketError;
 use crate::model::Meter;
 use crate::systemd;
@@ -54,6 +53,7 @@ use crate::systemd::Notifier;
 use crate::systemd::Secrets;
 use crate::systemd::Signal;
 use crate::systemd::Signals;
+use crate::systemd::Sockets;
 
 /// The longest that may pass between two passes when nothing happens.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -131,7 +131,9 @@ async fn live(
 ) -> Result<(), DaemonError> {
     let signals =
         Signals::listen().map_err(|source| DaemonError::System { what: "listen to signals", source })?;
-    let socket = ControlSocket::bind(&options.socket)?;
+    let mut sockets = Sockets::from_env();
+    let readers = loaded.config.read_group.as_deref();
+    let socket = api::control_socket(&options.socket, readers, &mut sockets)?;
     let notifier = Notifier::from_env();
     let clock = Clock::system();
     let secrets = Arc::new(Secrets::from_env());
@@ -172,9 +174,9 @@ async fn live(
     tokio::spawn(files.tell(Arc::clone(&load), changed, stop.clone()));
     let told: github::Clock = Arc::new(move || clock.now());
     let kept = (&instance, options.state_dir.as_path());
-    let sources = demand::start(&begun_with, (&github, &told), &secrets, kept, &stop)?;
+    let sources = demand::start(&begun_with, (&github, &told), &secrets, kept, &mut sockets, &stop)?;
     let api = http::Api::new(facade.clone()).with_level(level(options));
-    let over_tcp = api::start(&begun_with, &secrets, api.clone(), &stop)?;
+    let over_tcp = api::start(&begun_with, &secrets, &mut sockets, api.clone(), &stop)?;
     let inputs = Inputs {
         commands,
         file_changed,

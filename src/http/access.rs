@@ -54,7 +54,12 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Caller {
     /// A process of this host, over the socket.
-    Process(Peer),
+    Process {
+        /// Which one.
+        peer: Peer,
+        /// What it may do.
+        role: Role,
+    },
     /// Somebody with a credential, over TCP.
     Bearer {
         /// The credential's name.
@@ -70,8 +75,7 @@ impl Caller {
     /// What they may do; nothing where it is not known who they are.
     pub(super) fn role(&self) -> Option<Role> {
         match self {
-            Self::Process(_) => Some(Role::Operate),
-            Self::Bearer { role, .. } => Some(*role),
+            Self::Process { role, .. } | Self::Bearer { role, .. } => Some(*role),
             Self::Nobody => None,
         }
     }
@@ -79,7 +83,7 @@ impl Caller {
     /// The name that a record has.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::Process(peer) => peer.name(),
+            Self::Process { peer, .. } => peer.name(),
             Self::Bearer { name, .. } => format!("credential {name}"),
             Self::Nobody => "nobody".to_owned(),
         }
@@ -111,9 +115,10 @@ impl Gate {
         match self {
             Self::Socket(operators) => {
                 let peer = head.extensions.get::<Peer>().copied().unwrap_or(Peer::UNKNOWN);
-                match operators.admit(&peer) {
-                    true => Ok(Caller::Process(peer)),
-                    false => Err(refuse_process(operators, &peer, head)),
+                match operators.role(&peer) {
+                    None => Err(refuse_process(operators, &peer, head)),
+                    Some(role) if need.is_none_or(|need| role >= need) => Ok(Caller::Process { peer, role }),
+                    Some(_) => Err(Box::new(operators.only_looks(&peer).into_response())),
                 }
             }
             Self::Tcp(settings) => {

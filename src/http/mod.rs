@@ -5,8 +5,8 @@
 //! ([`dto`]); whose deliveries are taken.
 //! **Does not know** how anything is decided or done: every request goes through [`crate::control::Facade`].
 //!
-//! Invariants: on the socket nobody but root, the daemon's own user and the socket's group is answered, over TCP nobody
-//! without a credential, and nobody steers whose role is to read; every call that may change something passes one place
+//! Invariants: on the socket nobody but root, the daemon's own user, the socket's group and the readers' is answered, over TCP
+//! nobody without a credential, and nobody steers whose role is to read; every call that may change something passes one place
 //! (`access`), which tells of it; a second daemon never takes a living one's socket; no answer holds a secret, since
 //! none of the shapes has a place for one; nothing that the network sends is read, kept or told beyond a bound, and nothing
 //! of it is believed without a signature or a credential.
@@ -51,6 +51,7 @@ pub use log_level::LogLevel;
 pub use openapi::document;
 pub use peer::Operators;
 pub use peer::Peer;
+pub use peer::group;
 pub use problem::PROBLEM_JSON;
 pub use problem::Problem;
 pub use server::Api;

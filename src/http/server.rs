@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::ControlSocket;
 use super::LogLevel;
 use super::Peer;
+use super::Role;
 use super::events::Hub;
 use super::front;
 use super::front::Patience;
@@ -25,6 +26,11 @@ pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// Connections of the socket at the same time; further ones wait. More than may listen to events, so that whoever steers
 /// always has a place.
 const CONNECTIONS: usize = 768;
+
+/// How many connections of the socket those may have together who only look, and those who are nobody and are to be told so.
+/// The others are for whoever steers.
+const READERS: usize = 512;
+const STRANGERS: usize = 16;
 
 /// An answer may go on for as long as a job does.
 pub(super) const PATIENCE: Patience = Patience { head: Duration::from_secs(30), lifetime: None, last: GRACE };
@@ -68,7 +74,9 @@ pub async fn serve(
 ) -> io::Result<()> {
     let Some(listener) = socket.take_listener() else { return Ok(()) };
     let router = routes::over_socket(api.into(), socket.operators().clone());
+    let operators = socket.operators().clone();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let (readers, strangers) = (Arc::new(Semaphore::new(READERS)), Arc::new(Semaphore::new(STRANGERS)));
     let tasks = TaskTracker::new();
     loop {
         let accepted = async {
@@ -87,14 +95,22 @@ pub async fn serve(
                 }
             },
         };
+        let peer = Peer::of(&stream);
+        let apart = match operators.role(&peer) {
+            Some(Role::Operate) => None,
+            Some(Role::Read) => Some(&readers),
+            None => Some(&strangers),
+        };
+        let Ok(apart) = apart.map(|places| Arc::clone(places).try_acquire_owned()).transpose() else {
+            continue;
+        };
         let (router, stop) = (router.clone(), stop.clone());
         tasks.spawn(async move {
-            let peer = Peer::of(&stream);
             let knows = |extensions: &mut Extensions| {
                 extensions.insert(peer);
             };
             front::converse(TokioIo::new(stream), router, knows, PATIENCE, stop).await;
-            drop(place);
+            drop((place, apart));
         });
     }
     tasks.close();

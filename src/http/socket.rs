@@ -20,6 +20,9 @@ use super::Operators;
 /// Owner and group may connect, which on a socket means writing (unix(7)).
 const SOCKET_MODE: u32 = 0o660;
 
+/// All may connect, where members of a further group are to be answered.
+const OPEN_MODE: u32 = 0o666;
+
 /// The runtime directory, where it has to be made: all may enter, so that clients learn why they are refused.
 const DIR_MODE: u32 = 0o755;
 
@@ -40,6 +43,11 @@ pub enum SocketError {
         /// The file.
         path: PathBuf,
     },
+    /// The socket that was passed cannot be looked at.
+    #[error(
+        "the control socket that systemd passed has no path; its unit's ListenStream= is a path in the file system"
+    )]
+    Nameless,
     /// The system refused.
     #[error("cannot {what} {path}")]
     Io {
@@ -53,12 +61,13 @@ pub enum SocketError {
     },
 }
 
-/// The bound control socket. Dropping it removes the file.
+/// The control socket. Dropping one that was bound here removes the file; one that was passed is the service manager's.
 #[derive(Debug)]
 pub struct ControlSocket {
     path: PathBuf,
     operators: Operators,
     listener: Option<UnixListener>,
+    passed: bool,
     /// Held as long as this lives: the kernel lets go of it however the process ends.
     _lock: Flock<fs::File>,
 }
@@ -75,9 +84,49 @@ impl ControlSocket {
         let lock = lock(path)?;
         refuse_if_taken(path)?;
         let listener = bind_aside(path)?;
-        let gid = fs::metadata(path).map_err(|e| failed("look at", path, e))?.gid();
-        let operators = Operators { uid: Uid::effective().as_raw(), gid };
-        Ok(Self { path: path.to_owned(), operators, listener: Some(listener), _lock: lock })
+        Ok(Self {
+            operators: operators(path)?,
+            path: path.to_owned(),
+            listener: Some(listener),
+            passed: false,
+            _lock: lock,
+        })
+    }
+
+    /// Takes a socket that the service manager holds, which must not block. Its file's group may operate, and its mode is the
+    /// manager's affair. `usual` is where this daemon's socket would be else: by a lock there two daemons notice each other.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Another daemon lives there, the socket has no file, or the system refuses.
+    pub fn passed(listener: std::os::unix::net::UnixListener, usual: &Path) -> Result<Self, SocketError> {
+        make_dir(usual)?;
+        let lock = lock(usual)?;
+        let address = listener.local_addr().map_err(|e| failed("look at", usual, e))?;
+        let path = address.as_pathname().ok_or(SocketError::Nameless)?;
+        let listener = UnixListener::from_std(listener).map_err(|e| failed("use", path, e))?;
+        Ok(Self {
+            operators: operators(path)?,
+            path: path.to_owned(),
+            listener: Some(listener),
+            passed: true,
+            _lock: lock,
+        })
+    }
+
+    /// Lets members of a group look, too. All of this host may knock then, and whoever is not known is refused: a file has one
+    /// group only, and it is the operators'.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn with_readers(mut self, gid: Option<u32>) -> Result<Self, SocketError> {
+        self.operators.readers = gid;
+        if gid.is_some() && !self.passed {
+            let open = fs::Permissions::from_mode(OPEN_MODE);
+            fs::set_permissions(&self.path, open).map_err(|e| failed("set the mode of", &self.path, e))?;
+        }
+        Ok(self)
     }
 
     /// Where it is.
@@ -98,10 +147,19 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
+        if self.passed {
+            return;
+        }
         // Without the file a client is told at once that nothing runs. Failing to remove it only costs the next start a
         // connect test.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Who may operate at this file.
+fn operators(path: &Path) -> Result<Operators, SocketError> {
+    let gid = fs::metadata(path).map_err(|e| failed("look at", path, e))?.gid();
+    Ok(Operators { uid: Uid::effective().as_raw(), gid, readers: None })
 }
 
 fn failed(what: &'static str, path: &Path, source: io::Error) -> SocketError {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 
@@ -44,6 +45,28 @@ impl Sockets {
             }
         }
         Ok(None)
+    }
+
+    /// A listening TCP socket by this very name.
+    ///
+    /// # Errors
+    /// The one of that name is no TCP socket, or cannot be used.
+    pub fn take_named_tcp(&mut self, name: &str) -> io::Result<Option<TcpListener>> {
+        self.index(name).map_or(Ok(None), |index| self.take(index))
+    }
+
+    /// A listening Unix socket by this very name.
+    ///
+    /// # Errors
+    /// The one of that name is no Unix stream socket, or cannot be used.
+    pub fn take_named_unix(&mut self, name: &str) -> io::Result<Option<UnixListener>> {
+        let Some(index) = self.index(name) else { return Ok(None) };
+        let taken = self.passed.take_unix_listener(index)?;
+        taken.map(|listener| listener.set_nonblocking(true).map(|()| listener)).transpose()
+    }
+
+    fn index(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
     }
 
     fn take(&mut self, index: usize) -> io::Result<Option<TcpListener>> {

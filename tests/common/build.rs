@@ -155,6 +155,7 @@ pub(crate) fn config(pools: impl IntoIterator<Item = Pool>) -> Config {
         },
         http: None,
         api: None,
+        read_group: None,
         webhook: None,
         pools: pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect(),
     }

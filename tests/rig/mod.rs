@@ -117,9 +117,15 @@ impl Rig {
     }
 
     pub fn daemon_with(&self, mut command: Command) -> Daemon {
+        command.stdout(Stdio::null()).stdin(Stdio::null());
+        self.daemon_as(command)
+    }
+
+    /// The same, with input and output as the command has them.
+    pub fn daemon_as(&self, mut command: Command) -> Daemon {
         let said = self.path("said");
         let out = fs::OpenOptions::new().create(true).append(true).open(&said).unwrap();
-        let child = command.stdout(Stdio::null()).stderr(out).stdin(Stdio::null()).spawn().unwrap();
+        let child = command.stderr(out).spawn().unwrap();
         Daemon { child, said }
     }
 

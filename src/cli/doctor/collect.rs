@@ -29,6 +29,7 @@ use crate::engine::Engine;
 use crate::github::GitHub;
 use crate::github::Hooks;
 use crate::github::Queue;
+use crate::http;
 use crate::model::DockerMode;
 use crate::model::Mode;
 use crate::model::Pool;
@@ -61,7 +62,7 @@ pub async fn collect<E: Engine, G: GitHub + Queue + Hooks>(
         reserve_disk: config.map_or(Size::default(), |c| c.host.reserve_disk),
         images: Vec::new(),
         runtimes: config.map(runtimes).unwrap_or_default(),
-        socket: look_at_socket(socket),
+        socket: look_at_socket(socket, config),
         daemon: look_at_daemon(socket),
     };
     if let (Some(config), Some((engine, github))) = (config, ports) {
@@ -130,13 +131,15 @@ fn runtimes(config: &Config) -> Vec<(crate::model::PoolName, String)> {
     asked.collect()
 }
 
-fn look_at_socket(path: &Path) -> SocketFacts {
+fn look_at_socket(path: &Path, config: Option<&Config>) -> SocketFacts {
     use std::os::unix::fs::MetadataExt;
     let file = std::fs::metadata(path).ok().map(|meta| {
         let group = Group::from_gid(Gid::from_raw(meta.gid())).ok().flatten();
         (meta.permissions().mode() & 0o7777, group.map_or_else(|| meta.gid().to_string(), |g| g.name))
     });
-    SocketFacts { path: path.display().to_string(), file }
+    let readers = config.and_then(|config| config.read_group.clone());
+    let readers = readers.map(|name| (name.clone(), http::group(&name).is_some()));
+    SocketFacts { path: path.display().to_string(), file, readers }
 }
 
 fn look_at_daemon(socket: &Path) -> DaemonFacts {

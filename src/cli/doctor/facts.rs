@@ -98,6 +98,8 @@ pub struct SocketFacts {
     pub path: String,
     /// Mode and group; none if it is not there.
     pub file: Option<(u32, String)>,
+    /// The group that the file lets look, and whether there is one of that name.
+    pub readers: Option<(String, bool)>,
 }
 
 /// The daemon.

@@ -99,6 +99,22 @@ pub(super) fn socket(socket: &SocketFacts, findings: &mut Vec<Finding>) {
     let Some((mode, group)) = &socket.file else { return };
     let path = &socket.path;
     let found = format!("{path} has mode {mode:04o} and group {group}");
+    match &socket.readers {
+        Some((name, false)) => {
+            let advice =
+                format!("`groupadd --system {name}`, or another [api] read_group, and restart the daemon");
+            findings.push(Finding::warn(
+                "socket",
+                format!("there is no group {name}: nobody may only look"),
+                advice,
+            ));
+        }
+        // All may connect, and the daemon looks at each.
+        Some((name, true)) => {
+            return findings.push(Finding::ok("socket", format!("{found}; {name} may look")));
+        }
+        None => {}
+    }
     if mode & 0o007 != 0 {
         let advice = format!("`chmod 0660 {path}`; who is no operator is refused all the same");
         findings.push(Finding::warn("socket", found, advice));

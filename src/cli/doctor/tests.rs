@@ -57,7 +57,11 @@ fn good() -> Facts {
             present: Ok(true),
         }],
         runtimes: Vec::new(),
-        socket: SocketFacts { path: "/run/s".to_owned(), file: Some((0o660, "ghrunner".to_owned())) },
+        socket: SocketFacts {
+            path: "/run/s".to_owned(),
+            file: Some((0o660, "ghrunner".to_owned())),
+            readers: None,
+        },
         daemon: DaemonFacts::NotRunning,
     }
 }
@@ -220,6 +224,20 @@ fn file_secret_and_socket_are_judged() {
         &wrong(|f| f.socket.file = Some((0o666, "root".to_owned()))),
         &["Warn socket: /run/s has mode 0666", "chmod 0660"],
     );
+    says(
+        &wrong(|f| f.socket.readers = Some(("monitoring".to_owned(), false))),
+        &["Warn socket: there is no group monitoring", "groupadd"],
+    );
+    let mut open = good();
+    open.socket = SocketFacts {
+        file: Some((0o666, "ghrunner".to_owned())),
+        readers: Some(("monitoring".to_owned(), true)),
+        ..open.socket
+    };
+    let findings = judge(&open);
+    let socket = findings.iter().find(|f| f.about == "socket").unwrap();
+    assert_eq!(socket.level, judge(&good()).iter().find(|f| f.about == "socket").unwrap().level);
+    assert!(socket.found.contains("monitoring may look"), "{}", socket.found);
 }
 
 #[test]

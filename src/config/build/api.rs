@@ -1,16 +1,21 @@
 //! `[api]`.
 
 use super::super::ApiSettings;
+use super::super::Listen;
 use super::super::SecretSource;
 use super::super::TlsFiles;
 use super::super::fields::EMPTY;
 use super::super::fields::Fields;
+use super::super::schema::syntax::PASSED;
 use super::secret;
 
 /// What is served over TCP, if anything is.
 pub(super) fn api(fields: &Fields<'_>) -> Option<ApiSettings> {
     Some(ApiSettings {
-        listen: fields.text("listen")?.parse().ok()?,
+        listen: match fields.text("listen")? {
+            PASSED => Listen::Passed,
+            address => Listen::Address(address.parse().ok()?),
+        },
         tls: fields.table("tls").and_then(|own| {
             let files = Fields::new(fields.place("tls"), own, None, &EMPTY);
             Some(TlsFiles { cert: files.text("cert")?.into(), key: files.text("key")?.into() })

@@ -105,6 +105,7 @@ impl Draft<'_> {
             host: host::host(&self.host)?,
             http: net::http(&self.http),
             api: api::api(&self.api),
+            read_group: self.api.text("read_group").map(str::to_owned),
             webhook: self.webhook.as_ref().and_then(net::webhook),
             history: history::history(&self.history)?,
             pools: pools.collect::<Option<BTreeMap<PoolName, Pool>>>()?,

@@ -14,10 +14,19 @@ pub(crate) static API: Section = Section {
         keys: &[
             open(
                 "listen",
-                Kind::Text { syntax: &syntax::ADDRESS, empty: false },
+                Kind::Text { syntax: &syntax::LISTEN, empty: false },
                 "the control socket alone",
-                "Where the API is served over TCP, such as `\"127.0.0.1:9184\"`, beside the control socket. It needs \
-                 `read` or `operate`. Changing it needs a restart.",
+                "Where the API is served over TCP, such as `\"127.0.0.1:9184\"`, beside the control socket, or \
+                 `\"systemd\"` for a socket that systemd holds and passes on under the name `api` (a socket that it passes is \
+                 used in either case). It needs `read` or `operate`. Changing it needs a restart.",
+            ),
+            open(
+                "read_group",
+                Kind::Text { syntax: &syntax::HOST_GROUP, empty: false },
+                "none",
+                "A group of this host whose members may look at the control socket and not steer, beside the socket's own \
+                 group, whose members may do both. All users may then connect, and whoever is of neither group is refused. \
+                 It goes by what the account lists. Changing it needs a restart.",
             ),
             open(
                 "tls",

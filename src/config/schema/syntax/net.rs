@@ -9,18 +9,18 @@ use super::super::Syntax;
 use super::require;
 use super::web_url;
 
-/// What `http.listen` says for a socket that is passed on.
+/// What `http.listen` and `api.listen` say for a socket that is passed on.
 pub(crate) const PASSED: &str = "systemd";
 
 pub(crate) static LISTEN: Syntax =
     Syntax { what: "an address with a port such as \"127.0.0.1:8080\", or \"systemd\"", check: listen };
-pub(crate) static ADDRESS: Syntax = Syntax {
-    what: "an address with a port such as \"127.0.0.1:9184\"",
+pub(crate) static HOST_GROUP: Syntax = Syntax {
+    what: "a group's name such as \"monitoring\"",
     check: |text| {
-        require(text != PASSED, || {
-            format!("{text:?} is no address with a port; write such as \"127.0.0.1:9184\"")
-        })?;
-        listen(text)
+        let fine = text.len() <= 32
+            && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+        require(fine, || format!("{text:?} is no name of a group such as \"monitoring\""))
     },
 };
 pub(crate) static ORIGIN: Syntax =
