@@ -3,6 +3,8 @@
 //! Every request passes [`guard`]. What may be asked follows from the method alone, so that a new route cannot forget to
 //! ask: `GET` needs [`Role::Read`], everything else [`Role::Operate`], and a few paths that tell nothing are open.
 
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -13,12 +15,14 @@ use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
+use axum::http::header::RETRY_AFTER;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::ApiSettings;
 use super::Operators;
@@ -27,6 +31,9 @@ use super::Problem;
 use super::body;
 use super::dashboard;
 use super::envelope::RequestId;
+use super::guesses;
+use super::guesses::Guesses;
+use super::guesses::Look;
 use super::history;
 use crate::control::Facade;
 
@@ -96,8 +103,12 @@ pub(super) enum Gate {
     /// By the process at the other end.
     Socket(Operators),
     /// By its credential.
-    Tcp(watch::Receiver<Arc<ApiSettings>>),
+    Tcp(watch::Receiver<Arc<ApiSettings>>, Arc<Guesses>),
 }
+
+/// Where a request over TCP came from. Each carries it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CameFrom(pub(super) IpAddr);
 
 /// The role that a request needs; none for what is open.
 fn needed(method: &Method, path: &str) -> Option<Role> {
@@ -121,9 +132,10 @@ impl Gate {
                     Some(_) => Err(Box::new(operators.only_looks(&peer).into_response())),
                 }
             }
-            Self::Tcp(settings) => {
+            Self::Tcp(settings, guesses) => {
                 let given = head.headers.get(AUTHORIZATION);
-                let known = given.and_then(|given| settings.borrow().recognize(given.as_bytes()));
+                let known = given.map(|given| recognize(settings, guesses, head, given.as_bytes()));
+                let known = known.transpose()?.flatten();
                 match (known, need) {
                     (None, Some(_)) => Err(Box::new(unknown(given.is_some()))),
                     (None, None) => Ok(Caller::Nobody),
@@ -134,6 +146,29 @@ impl Gate {
                 }
             }
         }
+    }
+}
+
+/// Whose credential this is, if it may be looked at.
+fn recognize(
+    settings: &watch::Receiver<Arc<ApiSettings>>,
+    guesses: &Guesses,
+    head: &Parts,
+    given: &[u8],
+) -> Result<Option<(Arc<str>, Role)>, Box<Response>> {
+    // Of whom nothing is known all count as one.
+    let address = head.extensions.get::<CameFrom>().map_or(Ipv4Addr::UNSPECIFIED.into(), |from| from.0);
+    let look = guesses.looks(address, Instant::now());
+    if look == Look::Unread {
+        return Err(Box::new(too_many()));
+    }
+    match settings.borrow().recognize(given) {
+        Some(known) => {
+            guesses.good(address, look, Instant::now());
+            Ok(Some(known))
+        }
+        None if look == Look::Trusted => Err(Box::new(too_many())),
+        None => Ok(None),
     }
 }
 
@@ -155,6 +190,14 @@ fn unknown(given: bool) -> Response {
     };
     let mut response = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response
+}
+
+fn too_many() -> Response {
+    let detail = "too many wrong credentials came from this address; wait, and look at the one that is sent";
+    let mut response =
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_guesses", detail).into_response();
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(guesses::AGAIN));
     response
 }
 

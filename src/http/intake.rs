@@ -9,7 +9,6 @@
 
 mod body;
 mod client;
-mod gate;
 mod receive;
 mod refusal;
 mod seen;

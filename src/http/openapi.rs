@@ -54,8 +54,11 @@ const MEANINGS: [(&str, &str); 3] =
     [("200", "As asked for"), ("404", "There is none of that name"), ("502", "The engine did not answer")];
 
 /// The same, of operations that want a credential.
-const GUARDED: [(&str, &str); 2] =
-    [("401", "No credential, or none that is known"), ("403", "Not allowed to this caller")];
+const GUARDED: [(&str, &str); 3] = [
+    ("401", "No credential, or none that is known"),
+    ("403", "Not allowed to this caller"),
+    ("429", "Too many wrong credentials came from this address; Retry-After says when it may try again"),
+];
 
 /// The same, of operations that ask the history.
 const OF_HISTORY: [(&str, &str); 2] = [

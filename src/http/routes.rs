@@ -45,7 +45,8 @@ pub(super) fn over_socket(api: Api, operators: Operators) -> Router {
 
 /// All routes, for whoever has a credential.
 pub(super) fn over_tcp(api: Api, settings: watch::Receiver<Arc<ApiSettings>>) -> Router {
-    around(api, Gate::Tcp(settings.clone())).layer(middleware::from_fn_with_state(settings, cors::cors))
+    around(api, Gate::Tcp(settings.clone(), Arc::default()))
+        .layer(middleware::from_fn_with_state(settings, cors::cors))
 }
 
 fn around(api: Api, gate: Gate) -> Router {

@@ -18,6 +18,7 @@ use super::Api;
 use super::Bearers;
 use super::Certificate;
 use super::Role;
+use super::access::CameFrom;
 use super::front;
 use super::front::Front;
 use super::routes;
@@ -74,7 +75,7 @@ pub async fn serve_tcp(
     while let Some((stream, guest)) = front.next(&listener, |_| false).await {
         let (router, settings, stop) = (router.clone(), settings.clone(), stop.clone());
         tasks.spawn(async move {
-            connection(stream, router, &settings, stop).await;
+            connection(stream, CameFrom(guest.address), router, &settings, stop).await;
             drop(guest);
         });
     }
@@ -85,22 +86,25 @@ pub async fn serve_tcp(
 
 async fn connection(
     stream: TcpStream,
+    from: CameFrom,
     router: Router,
     settings: &watch::Receiver<Arc<ApiSettings>>,
     stop: CancellationToken,
 ) {
-    let nothing = |_: &mut Extensions| {};
+    let knows = |extensions: &mut Extensions| {
+        extensions.insert(from);
+    };
     let settings = Arc::clone(&settings.borrow());
     match &settings.transport {
         Transport::Broken => {}
         Transport::Plain => {
-            front::converse(TokioIo::new(stream), router, nothing, PATIENCE, stop).await;
+            front::converse(TokioIo::new(stream), router, knows, PATIENCE, stop).await;
         }
         Transport::Tls(certificate) => {
             let acceptor = TlsAcceptor::from(Arc::clone(&certificate.0));
             // Whoever does not get as far has nothing to be told.
             if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                front::converse(TokioIo::new(stream), router, nothing, PATIENCE, stop).await;
+                front::converse(TokioIo::new(stream), router, knows, PATIENCE, stop).await;
             }
         }
     }

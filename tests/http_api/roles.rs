@@ -79,9 +79,10 @@ fn looks(asked: &str) -> bool {
 
 #[test]
 fn nobody_does_anything_without_a_credential() {
-    let api = Served::start();
     let wrong = bearer("no-credential-of-ours");
     for operation in operations() {
+        // Each at one of its own, since one address may not try for long.
+        let api = Served::start();
         for headers in [vec![], vec![wrong.clone()], vec!["authorization: Basic eDp5".to_owned()]] {
             let answer = operation.ask(&api, &headers);
             if operation.is_open() {
@@ -92,8 +93,25 @@ fn nobody_does_anything_without_a_credential() {
                 assert_eq!(answer.problem().code, "unauthorized");
             }
         }
+        assert_eq!(*api.asked.lock().unwrap(), [""; 0], "it did not come as far as the control loop");
     }
-    assert_eq!(*api.asked.lock().unwrap(), [""; 0], "not one of them came as far as the control loop");
+}
+
+#[test]
+fn who_tries_many_credentials_is_told_to_wait_and_locks_nobody_out() {
+    let api = Served::start();
+    let ask = |credential: &str| api.ask("POST /api/v1/drain", &[bearer(credential)], "");
+    // A token comes each second, and the machine may be slow.
+    let taken = (0..1000).take_while(|n| ask(&format!("guess-{n}")).status == 401).count();
+    assert!((10..1000).contains(&taken), "{taken}");
+    let many = (0..1000).map(|n| ask(&format!("another-{n}")));
+    let refused = many.into_iter().find(|answer| answer.status == 429).unwrap();
+    assert_eq!(refused.problem().code, "too_many_guesses");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    // This machine may be a proxy with everybody behind it: a good credential is good all the same.
+    assert_eq!((ask(READ).status, ask(OPERATE).status), (403, 200));
+    assert_eq!(api.ask("GET /health", &[], "").status, 200);
+    assert_eq!(api.ask("GET /api/v1/plan", &[], "").status, 401, "none at all is no guess");
 }
 
 #[test]

@@ -28,19 +28,19 @@ use super::IntakeSettings;
 use super::Peer;
 use super::body;
 use super::client;
-use super::gate::Gate;
 use super::refusal::Refusal;
 use super::refusal::Refusals;
 use super::seen::Seen;
 use super::signature::Signature;
 use crate::demand::Inlet;
 use crate::demand::parse_hook;
+use crate::http::pace::Pace;
 
 /// What requests share.
 pub(super) struct Desk {
     settings: watch::Receiver<Arc<IntakeSettings>>,
     inlet: Inlet,
-    gate: Mutex<Gate>,
+    pace: Mutex<Pace>,
     seen: Mutex<Seen>,
     refusals: Mutex<Refusals>,
     room: Semaphore,
@@ -58,7 +58,7 @@ impl Desk {
         Self {
             settings,
             inlet,
-            gate: Mutex::default(),
+            pace: Mutex::default(),
             seen: Mutex::default(),
             refusals: Mutex::default(),
             room: body::room(limits.bodies),
@@ -105,7 +105,7 @@ impl Desk {
         body: Body,
         address: IpAddr,
     ) -> Result<(), Refusal> {
-        if !locked(&self.gate).admit(address, settings.rate, Instant::now()) {
+        if !locked(&self.pace).admit(address, settings.rate, Instant::now()) {
             return Err(Refusal::Pace);
         }
         self.may_deliver(settings, address)?;
@@ -127,7 +127,7 @@ impl Desk {
         if !signature.is_good(body.bytes(), &settings.secrets) {
             return Err(Refusal::Unsigned);
         }
-        locked(&self.gate).give_back(address, settings.rate);
+        locked(&self.pace).give_back(address, settings.rate);
         self.hand_over(&head.headers, body.bytes())
     }
 

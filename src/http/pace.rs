@@ -16,7 +16,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// All buckets.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(super) struct Pace {
     buckets: HashMap<IpAddr, Bucket>,
     shared: Option<Bucket>,
     swept: Option<Instant>,
@@ -49,10 +49,10 @@ impl Bucket {
     }
 }
 
-impl Gate {
+impl Pace {
     /// Takes a token; false if there is none.
     pub(super) fn admit(&mut self, address: IpAddr, rate: u32, now: Instant) -> bool {
-        let key = key(address);
+        let key = network(address);
         if !self.buckets.contains_key(&key) && !self.has_place(rate, now) {
             return self.shared.get_or_insert_with(|| Bucket::full(rate, now)).take(rate, now);
         }
@@ -61,7 +61,7 @@ impl Gate {
 
     /// Puts the token of a good request back.
     pub(super) fn give_back(&mut self, address: IpAddr, rate: u32) {
-        if let Some(bucket) = self.buckets.get_mut(&key(address)).or(self.shared.as_mut()) {
+        if let Some(bucket) = self.buckets.get_mut(&network(address)).or(self.shared.as_mut()) {
             bucket.tokens = (bucket.tokens + 1.0).min(f64::from(rate) * BURST_SECS);
         }
     }
@@ -80,8 +80,8 @@ impl Gate {
     }
 }
 
-/// Whoever has one address of version 6 has the 2^64 of its network.
-fn key(address: IpAddr) -> IpAddr {
+/// What an address is counted as: whoever has one of version 6 has the 2^64 of its network.
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {
@@ -103,38 +103,38 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_address_has_its_burst_and_then_its_rate() {
-        let (mut gate, now) = (Gate::default(), Instant::now());
-        let passed = |gate: &mut Gate, from, at| (0..1000).filter(|_| gate.admit(from, RATE, at)).count();
-        assert_eq!(passed(&mut gate, address(1), now), 100);
-        assert_eq!(passed(&mut gate, address(1), now + Duration::from_secs(3)), 30);
-        assert_eq!(passed(&mut gate, address(1), now + Duration::from_secs(600)), 100);
-        assert_eq!(passed(&mut gate, address(2), now), 100, "each has its own");
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        let passed = |pace: &mut Pace, from, at| (0..1000).filter(|_| pace.admit(from, RATE, at)).count();
+        assert_eq!(passed(&mut pace, address(1), now), 100);
+        assert_eq!(passed(&mut pace, address(1), now + Duration::from_secs(3)), 30);
+        assert_eq!(passed(&mut pace, address(1), now + Duration::from_secs(600)), 100);
+        assert_eq!(passed(&mut pace, address(2), now), 100, "each has its own");
     }
 
     #[tokio::test(start_paused = true)]
     async fn good_requests_are_not_counted() {
-        let (mut gate, now) = (Gate::default(), Instant::now());
+        let (mut pace, now) = (Pace::default(), Instant::now());
         for _ in 0..10_000 {
-            assert!(gate.admit(address(1), RATE, now));
-            gate.give_back(address(1), RATE);
+            assert!(pace.admit(address(1), RATE, now));
+            pace.give_back(address(1), RATE);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_network_of_version_6_is_one_address() {
-        let (mut gate, now) = (Gate::default(), Instant::now());
+        let (mut pace, now) = (Pace::default(), Instant::now());
         let many = (0..1000_u16).map(|n| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, n, 0, 0, n)));
-        assert_eq!(many.filter(|from| gate.admit(*from, RATE, now)).count(), 100);
+        assert_eq!(many.filter(|from| pace.admit(*from, RATE, now)).count(), 100);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_table_of_addresses_has_an_end() {
-        let (mut gate, now) = (Gate::default(), Instant::now());
-        let passed = (0..100_000).filter(|n| gate.admit(address(*n), RATE, now)).count();
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        let passed = (0..100_000).filter(|n| pace.admit(address(*n), RATE, now)).count();
         assert_eq!(passed, ADDRESSES + 100, "those beyond share one bucket");
-        assert_eq!(gate.buckets.len(), ADDRESSES);
+        assert_eq!(pace.buckets.len(), ADDRESSES);
         let later = now + Duration::from_secs(60);
-        assert!(gate.admit(address(200_000), RATE, later));
-        assert_eq!(gate.buckets.len(), 1, "full ones are forgotten");
+        assert!(pace.admit(address(200_000), RATE, later));
+        assert_eq!(pace.buckets.len(), 1, "full ones are forgotten");
     }
 }
