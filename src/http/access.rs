@@ -1,7 +1,8 @@
 //! Who asks, what that one may do, and the journal's line of everything that was done.
 //!
 //! Every request passes [`guard`]. What may be asked follows from the method alone, so that a new route cannot forget to
-//! ask: `GET` needs [`Role::Read`], everything else [`Role::Operate`], and a few paths that tell nothing are open.
+//! ask: `GET` needs [`Role::Read`], everything else [`Role::Operate`], and a few paths that tell nothing are open. Agents
+//! speak by `POST` throughout: what their tools ask comes here once more, as the call that it is ([`Gate::Inside`]).
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use super::ApiSettings;
 use super::Operators;
 use super::Peer;
 use super::Problem;
+use super::agents;
 use super::body;
 use super::dashboard;
 use super::envelope::RequestId;
@@ -93,6 +95,8 @@ pub(super) enum Gate {
     Socket(Operators),
     /// By its credential.
     Tcp(watch::Receiver<Arc<ApiSettings>>),
+    /// By what an earlier gate found: a part of this program asks on behalf of whoever passed that.
+    Inside,
 }
 
 /// The role that a request needs; none for what is open.
@@ -100,11 +104,20 @@ fn needed(method: &Method, path: &str) -> Option<Role> {
     match *method {
         Method::GET | Method::HEAD if is_open(path) => None,
         Method::GET | Method::HEAD => Some(Role::Read),
+        _ if path == agents::PATH => Some(Role::Read),
         _ => Some(Role::Operate),
     }
 }
 
 impl Gate {
+    /// The origins whose pages may ask, where that is for this gate to say: the socket has a guard of its own before it.
+    pub(super) fn knows_origins(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Tcp(settings) => Some(settings.borrow().origins.clone()),
+            Self::Socket(_) | Self::Inside => None,
+        }
+    }
+
     /// Who asks, or why the request goes no further.
     fn judge(&self, head: &Parts) -> Result<Caller, Box<Response>> {
         let need = needed(&head.method, head.uri.path());
@@ -122,13 +135,23 @@ impl Gate {
                 match (known, need) {
                     (None, Some(_)) => Err(Box::new(unknown(given.is_some()))),
                     (None, None) => Ok(Caller::Nobody),
-                    (Some((name, role)), need) if need.is_none_or(|need| role >= need) => {
-                        Ok(Caller::Bearer { name, role })
-                    }
-                    (Some((name, _)), _) => Err(Box::new(not_allowed(&name))),
+                    (Some((name, role)), need) => may(Caller::Bearer { name, role }, need),
                 }
             }
+            Self::Inside => {
+                let caller = head.extensions.get::<Caller>().cloned().unwrap_or(Caller::Nobody);
+                may(caller, need)
+            }
         }
+    }
+}
+
+/// Lets somebody through whose role is enough.
+fn may(caller: Caller, need: Option<Role>) -> Result<Caller, Box<Response>> {
+    match (caller.role(), need) {
+        (role, need) if role >= need => Ok(caller),
+        (None, _) => Err(Box::new(unknown(false))),
+        (Some(_), _) => Err(Box::new(not_allowed(&caller))),
     }
 }
 
@@ -153,8 +176,8 @@ fn unknown(given: bool) -> Response {
     response
 }
 
-fn not_allowed(name: &str) -> Response {
-    let detail = format!("the credential {name} may look and not steer: that takes one of api.operate");
+fn not_allowed(caller: &Caller) -> Response {
+    let detail = format!("the {} may look and not steer: that takes one of api.operate", caller.name());
     Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response()
 }
 
@@ -233,5 +256,7 @@ mod tests {
         assert_eq!((needed(&Method::GET, "/"), needed(&Method::POST, "/")), (None, Some(Role::Operate)));
         assert_eq!(needed(&Method::GET, "/dashboard/other.js"), Some(Role::Read));
         assert_eq!(needed(&Method::GET, "/health/"), Some(Role::Read));
+        assert_eq!(needed(&Method::POST, "/mcp"), Some(Role::Read));
+        assert_eq!(needed(&Method::POST, "/mcp/"), Some(Role::Operate));
     }
 }

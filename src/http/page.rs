@@ -83,8 +83,8 @@ fn bad(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad_query", detail)
 }
 
-/// For a query (RFC 3986): all but the unreserved characters.
-fn escaped(text: &str) -> String {
+/// A text for a query, or for one segment of a path (RFC 3986): all but the unreserved characters escaped.
+pub fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |out, b| match b {
         b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => out + &char::from(b).to_string(),
         b => out + &format!("%{b:02X}"),
