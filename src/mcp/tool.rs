@@ -99,11 +99,34 @@ pub(super) fn steering<T: Steers>() -> ToolRoute<Server> {
 
 fn described<T: Tool>(annotations: ToolAnnotations) -> rmcp::model::Tool {
     // One that is no object would be a mistake of ours, which a test of all tools notices.
-    let input = schema_for_input::<T::Ask>().unwrap_or_default();
+    let input = plain(schema_for_input::<T::Ask>().unwrap_or_default());
     rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, input)
         .with_title(T::TITLE)
-        .with_raw_output_schema(Arc::clone(&schema_for_output::<T::Answer>()))
+        .with_raw_output_schema(plain(schema_for_output::<T::Answer>()))
         .with_annotations(annotations)
+}
+
+/// The schema without what only this program's language knows: widths of numbers, which are no formats of JSON Schema.
+fn plain(schema: Arc<JsonObject>) -> Arc<JsonObject> {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(object) => {
+                let width = |format: &Value| {
+                    format.as_str().is_some_and(|f| f.starts_with("uint") || f.starts_with("int"))
+                };
+                if object.get("format").is_some_and(width) {
+                    object.remove("format");
+                }
+                object.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut schema = Arc::unwrap_or_clone(schema);
+    schema.remove("$schema");
+    schema.values_mut().for_each(strip);
+    Arc::new(schema)
 }
 
 /// What is known of whoever sent the request, where there was one: over standard input there is none.
