@@ -3,7 +3,7 @@
 //!
 //! **Knows** which tools there are, what they are called and what they take and give; how an agent is told that something
 //! went wrong, and what to do then.
-//! **Does not know** the fleet, nor who may do what: a tool is calls of the API, asked through a [`door::Door`], and refused
+//! **Does not know** the fleet, nor who may do what: a tool is calls of the API, asked through a `Door`, and refused
 //! or told of there as any other call is.
 //!
 //! Invariants: a tool that says it only looks has no way to do more, since it is handed nothing that could; no answer is
