@@ -51,6 +51,7 @@ pub mod github;
 pub mod history;
 pub mod http;
 pub mod import;
+pub mod mcp;
 pub mod model;
 pub mod observe;
 pub mod systemd;

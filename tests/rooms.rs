@@ -29,11 +29,12 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("systemd", &["model", "config"], &["bollard", "octocrab", "axum", "clap"]),
     ("http", &["model", "control", "github", "engine", "demand"], &["bollard", "octocrab", "clap", "sqlx"]),
     ("client", &["model", "http"], &["bollard", "octocrab", "axum", "clap", "sqlx"]),
+    ("mcp", &["model", "http"], &["bollard", "octocrab", "axum", "clap", "sqlx"]),
     (
         "cli",
         &[
             "model", "config", "decide", "observe", "control", "http", "client", "github", "engine",
-            "systemd", "daemon", "import", "history",
+            "systemd", "daemon", "import", "history", "mcp",
         ],
         &["bollard", "octocrab", "ureq"],
     ),
@@ -94,6 +95,15 @@ fn prometheus_is_spoken_in_one_room_and_nothing_that_is_decided_reads_the_meter(
         assert!(inside || !lines().any(|line| mentions(line, "prometheus_client")), "{}", file.display());
         let decides = file.starts_with("src/decide");
         assert!(!decides || !lines().any(|line| line.contains("Meter")), "{}", file.display());
+    }
+}
+
+#[test]
+fn agents_are_spoken_with_in_one_room() {
+    for (file, text) in sources(Path::new("src")) {
+        let inside = file.starts_with("src/mcp");
+        let lines = || text.lines().filter(|line| !is_comment(line));
+        assert!(inside || !lines().any(|line| mentions(line, "rmcp")), "{}", file.display());
     }
 }
 

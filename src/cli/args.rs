@@ -194,11 +194,26 @@ pub enum Command {
                             ghrunner restore /var/backups/ghrunner.backup && systemctl start ghrunner"
     )]
     Restore(Restore),
+    /// Let an agent see and steer the fleet: the Model Context Protocol over standard input and output
+    #[command(
+        after_help = "An agent's program starts it; it asks the running daemon. The tools, their roles and how agents are set up \
+                            stand in the manual (agents). Over HTTP the daemon serves the same at /mcp.\n\nExamples:\n  ghrunner mcp \
+                            --read-only            look and do not steer\n  ssh build1 ghrunner mcp         the fleet of another machine"
+    )]
+    Mcp(Mcp),
     /// Print a completion script
     #[command(after_help = "Example:\n  ghrunner completions bash > /etc/bash_completion.d/ghrunner")]
     Completions(Completions),
     /// Write the manual pages, or print this command's own
     Man(Man),
+}
+
+/// `mcp`.
+#[derive(Debug, clap::Args)]
+pub struct Mcp {
+    /// Only the tools that look; whatever would change something is refused
+    #[arg(long)]
+    pub read_only: bool,
 }
 
 /// `run`.

@@ -119,6 +119,7 @@ fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Backup(args) => commands::restore::backup(&args, context),
         Command::Restore(args) => commands::restore::restore(&args, context),
         Command::Completions(args) => commands::pages::completions(&args, context),
+        Command::Mcp(args) => commands::mcp::run(&args, context),
         Command::Man(args) => commands::pages::man(&args, context),
     }
 }

@@ -47,6 +47,7 @@ use crate::github;
 use crate::history::History;
 use crate::http;
 use crate::http::SocketError;
+use crate::mcp;
 use crate::model::Meter;
 use crate::systemd;
 use crate::systemd::Notifier;
@@ -175,7 +176,7 @@ async fn live(
     let told: github::Clock = Arc::new(move || clock.now());
     let kept = (&instance, options.state_dir.as_path());
     let sources = demand::start(&begun_with, (&github, &told), &secrets, kept, &mut sockets, &stop)?;
-    let api = http::Api::new(facade.clone()).with_level(level(options));
+    let api = served(facade.clone(), options, stop.clone());
     let over_tcp = api::start(&begun_with, &secrets, &mut sockets, api.clone(), &stop)?;
     let inputs = Inputs {
         commands,
@@ -225,6 +226,11 @@ fn bringing(load: Loader, deliveries: demand::Settings, over_tcp: api::Settings)
         over_tcp.bring(&loaded.config);
         Ok(loaded)
     })
+}
+
+/// What is served of the fleet: the API, and beside it what answers agents.
+fn served(facade: Facade, options: &Options, stop: CancellationToken) -> http::Api {
+    http::Api::new(facade).with_level(level(options)).with_agents(move |inside| mcp::over_http(inside, &stop))
 }
 
 /// The log's level, as the command line began it.

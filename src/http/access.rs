@@ -1,7 +1,8 @@
 //! Who asks, what that one may do, and the journal's line of everything that was done.
 //!
 //! Every request passes [`guard`]. What may be asked follows from the method alone, so that a new route cannot forget to
-//! ask: `GET` needs [`Role::Read`], everything else [`Role::Operate`], and a few paths that tell nothing are open.
+//! ask: `GET` needs [`Role::Read`], everything else [`Role::Operate`], and a few paths that tell nothing are open. Agents
+//! speak by `POST` throughout: what their tools ask comes here once more, as the call that it is ([`Gate::Inside`]).
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -28,6 +29,7 @@ use super::ApiSettings;
 use super::Operators;
 use super::Peer;
 use super::Problem;
+use super::agents;
 use super::body;
 use super::dashboard;
 use super::envelope::RequestId;
@@ -104,6 +106,8 @@ pub(super) enum Gate {
     Socket(Operators),
     /// By its credential.
     Tcp(watch::Receiver<Arc<ApiSettings>>, Arc<Guesses>),
+    /// By what an earlier gate found: a part of this program asks on behalf of whoever passed that.
+    Inside,
 }
 
 /// Where a request over TCP came from. Each carries it.
@@ -115,11 +119,20 @@ fn needed(method: &Method, path: &str) -> Option<Role> {
     match *method {
         Method::GET | Method::HEAD if is_open(path) => None,
         Method::GET | Method::HEAD => Some(Role::Read),
+        _ if path == agents::PATH => Some(Role::Read),
         _ => Some(Role::Operate),
     }
 }
 
 impl Gate {
+    /// The origins whose pages may ask, where that is for this gate to say: the socket has a guard of its own before it.
+    pub(super) fn knows_origins(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Tcp(settings, _) => Some(settings.borrow().origins.clone()),
+            Self::Socket(_) | Self::Inside => None,
+        }
+    }
+
     /// Who asks, or why the request goes no further.
     fn judge(&self, head: &Parts) -> Result<Caller, Box<Response>> {
         let need = needed(&head.method, head.uri.path());
@@ -139,11 +152,12 @@ impl Gate {
                 match (known, need) {
                     (None, Some(_)) => Err(Box::new(unknown(given.is_some()))),
                     (None, None) => Ok(Caller::Nobody),
-                    (Some((name, role)), need) if need.is_none_or(|need| role >= need) => {
-                        Ok(Caller::Bearer { name, role })
-                    }
-                    (Some((name, _)), _) => Err(Box::new(not_allowed(&name))),
+                    (Some((name, role)), need) => may(Caller::Bearer { name, role }, need),
                 }
+            }
+            Self::Inside => {
+                let caller = head.extensions.get::<Caller>().cloned().unwrap_or(Caller::Nobody);
+                may(caller, need)
             }
         }
     }
@@ -169,6 +183,15 @@ fn recognize(
         }
         None if look == Look::Trusted => Err(Box::new(too_many())),
         None => Ok(None),
+    }
+}
+
+/// Lets somebody through whose role is enough.
+fn may(caller: Caller, need: Option<Role>) -> Result<Caller, Box<Response>> {
+    match (caller.role(), need) {
+        (role, need) if role >= need => Ok(caller),
+        (None, _) => Err(Box::new(unknown(false))),
+        (Some(_), _) => Err(Box::new(not_allowed(&caller))),
     }
 }
 
@@ -201,8 +224,12 @@ fn too_many() -> Response {
     response
 }
 
-fn not_allowed(name: &str) -> Response {
-    let detail = format!("the credential {name} may look and not steer: that takes one of api.operate");
+fn not_allowed(caller: &Caller) -> Response {
+    let takes = match caller {
+        Caller::Process { .. } => "root, or a member of the control socket's own group",
+        Caller::Bearer { .. } | Caller::Nobody => "one of api.operate",
+    };
+    let detail = format!("the {} may look and not steer: that takes {takes}", caller.name());
     Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response()
 }
 
@@ -281,5 +308,7 @@ mod tests {
         assert_eq!((needed(&Method::GET, "/"), needed(&Method::POST, "/")), (None, Some(Role::Operate)));
         assert_eq!(needed(&Method::GET, "/dashboard/other.js"), Some(Role::Read));
         assert_eq!(needed(&Method::GET, "/health/"), Some(Role::Read));
+        assert_eq!(needed(&Method::POST, "/mcp"), Some(Role::Read));
+        assert_eq!(needed(&Method::POST, "/mcp/"), Some(Role::Operate));
     }
 }

@@ -42,7 +42,11 @@ fn permits() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     say(headers, header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE");
-    say(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, x-request-id");
+    say(
+        headers,
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        "authorization, content-type, x-request-id, mcp-protocol-version, mcp-method, mcp-name",
+    );
     say(headers, header::ACCESS_CONTROL_MAX_AGE, "600");
     response
 }

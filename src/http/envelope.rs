@@ -62,6 +62,10 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// Marks an answer that says in another protocol's form what went wrong. It stays as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OwnForm;
+
 /// Gives a request its id, bounds its time, and makes every refusal a problem that names it.
 pub(super) async fn envelope(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
@@ -72,7 +76,8 @@ pub(super) async fn envelope(mut request: Request, next: Next) -> Response {
         let detail = "the answer took too long; what was asked for may happen all the same";
         Problem::new(StatusCode::GATEWAY_TIMEOUT, "too_slow", detail).into_response()
     });
-    if response.status().is_client_error() || response.status().is_server_error() {
+    let failed = response.status().is_client_error() || response.status().is_server_error();
+    if failed && response.extensions().get::<OwnForm>().is_none() {
         response = as_problem(response, &id).await;
     }
     tracing::debug!(request = %id, status = response.status().as_u16(), "{method} {path}");

@@ -1,5 +1,5 @@
 //! The API, which `ghrunner status`, `pools`, `runners`, `plan` and `rollback` ask of the running daemon, and everybody
-//! with a credential over TCP; and the intake of webhooks.
+//! with a credential over TCP; the door for agents; and the intake of webhooks.
 //!
 //! **Knows** HTTP over a Unix socket and over TCP, who may use it and for what, and the stable shapes of its answers
 //! ([`dto`]); whose deliveries are taken.
@@ -12,6 +12,7 @@
 //! of it is believed without a signature or a credential.
 
 mod access;
+mod agents;
 mod bearer;
 mod body;
 mod cors;
@@ -23,6 +24,7 @@ mod events;
 mod front;
 mod guesses;
 mod history;
+mod inside;
 mod intake;
 mod jobs;
 mod log_level;
@@ -46,6 +48,7 @@ mod trend;
 
 pub use access::Role;
 pub use bearer::Bearers;
+pub use inside::Inside;
 pub use intake::Intake;
 pub use intake::IntakeLimits;
 pub use intake::IntakeSettings;

@@ -22,6 +22,7 @@ use super::dto;
 use super::envelope;
 use super::events;
 use super::history;
+use super::inside::Inside;
 use super::jobs;
 use super::log_level;
 use super::metrics;
@@ -32,6 +33,7 @@ use super::probes;
 use super::runners;
 use super::service;
 use super::trend;
+use crate::control::Facade;
 
 /// The longest that a boost or a level may be for.
 pub(super) const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -49,7 +51,8 @@ pub(super) fn over_tcp(api: Api, settings: watch::Receiver<Arc<ApiSettings>>) ->
         .layer(middleware::from_fn_with_state(settings, cors::cors))
 }
 
-fn around(api: Api, gate: Gate) -> Router {
+/// What is below `/api/v1`.
+fn v1() -> Router<Facade> {
     let v1 = Router::new()
         .merge(service::routes())
         .merge(pools::routes())
@@ -59,8 +62,24 @@ fn around(api: Api, gate: Gate) -> Router {
         .merge(events::routes())
         .merge(trend::routes())
         .merge(history::routes());
-    Router::new()
-        .nest("/api/v1", v1)
+    Router::new().nest("/api/v1", v1)
+}
+
+/// The same for a part of this program that asks on behalf of whoever asked it.
+fn inside(api: &Api) -> Inside {
+    let routes = v1()
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(Extension(api.level.clone()))
+        .layer(Extension(Arc::clone(&api.hub)))
+        .layer(middleware::from_fn_with_state((Gate::Inside, api.facade.clone()), access::guard))
+        .layer(middleware::from_fn(envelope::envelope));
+    Inside::new(routes.with_state(api.facade.clone()))
+}
+
+fn around(api: Api, gate: Gate) -> Router {
+    let agents = api.agents.as_ref().map(|agents| agents.routes(inside(&api), gate.clone()));
+    v1().merge(agents.unwrap_or_default())
         .merge(probes::routes())
         .merge(openapi::routes())
         .merge(metrics::routes())

@@ -1,19 +1,25 @@
 //! Serving the socket until the daemon stops.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::Request;
 use axum::http::Extensions;
+use axum::response::IntoResponse;
 use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_service::Service;
 
 use super::ControlSocket;
+use super::Inside;
 use super::LogLevel;
 use super::Peer;
 use super::Role;
+use super::agents::Agents;
 use super::events::Hub;
 use super::front;
 use super::front::Patience;
@@ -42,11 +48,12 @@ pub struct Api {
     pub(super) level: LogLevel,
     /// One for all doors, so that a change is worked out once.
     pub(super) hub: Arc<Hub>,
+    pub(super) agents: Option<Agents>,
 }
 
 impl From<Facade> for Api {
     fn from(facade: Facade) -> Self {
-        Self { facade, level: LogLevel::default(), hub: Arc::default() }
+        Self { facade, level: LogLevel::default(), hub: Arc::default(), agents: None }
     }
 }
 
@@ -60,6 +67,19 @@ impl Api {
     #[must_use]
     pub fn with_level(self, level: LogLevel) -> Self {
         Self { level, ..self }
+    }
+
+    /// With a service that answers agents at `/mcp`. It is made anew for each listener, with the API that it may ask.
+    #[must_use]
+    pub fn with_agents<S>(self, make: impl Fn(Inside) -> S + Send + Sync + 'static) -> Self
+    where
+        S: Service<Request, Error = Infallible, Response: IntoResponse, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self { agents: Some(Agents::new(make)), ..self }
     }
 }
 

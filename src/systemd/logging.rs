@@ -15,8 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::journal;
 
 /// Libraries that tell every connection at `info` or `debug`; asking for more of ghrunner is not asking for that.
-const QUIET: &str =
-    "hyper=warn,h2=warn,rustls=warn,bollard=warn,tower=warn,octocrab=warn,ureq=warn,ureq_proto=warn,sqlx=off";
+const QUIET: &str = "hyper=warn,h2=warn,rustls=warn,bollard=warn,tower=warn,octocrab=warn,ureq=warn,ureq_proto=warn,sqlx=off,rmcp=warn";
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod follow;
 pub(super) mod history;
 pub(super) mod import;
 pub(super) mod jobs;
+pub(super) mod mcp;
 pub(super) mod org_status;
 pub(super) mod pages;
 pub(super) mod plan;

@@ -1,0 +1,177 @@
+//! The way to the API: what a tool may ask of it, and what comes back.
+
+use futures_util::future::BoxFuture;
+use http::Extensions;
+use http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::http::Problem;
+use crate::model::percent::encode;
+
+/// The most pages of one list: a million items.
+const MAX_PAGES: usize = 1000;
+
+/// One call of the API.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// Its method.
+    pub(super) method: Method,
+    /// Path and query, escaped.
+    pub(super) target: String,
+    /// What is sent along, as JSON.
+    pub(super) body: Option<Value>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The JSON.
+    pub(super) body: bytes::Bytes,
+    /// Where a list goes on.
+    pub(super) next: Option<String>,
+}
+
+/// A way to the API.
+pub(super) trait Door: Send + Sync {
+    /// Whether whoever sent a request may steer, by the request's extensions. What an agent is shown follows from it; what
+    /// it may do does not.
+    fn may_steer(&self, from: &Extensions) -> bool;
+
+    /// Asks the API, as whoever sent the request that these extensions are of.
+    fn call<'a>(&'a self, from: &'a Extensions, call: Call) -> BoxFuture<'a, Result<Answer, Problem>>;
+}
+
+/// What a tool that only looks is handed.
+#[derive(Clone, Copy)]
+pub(super) struct Looker<'a> {
+    door: &'a dyn Door,
+    from: &'a Extensions,
+}
+
+/// What a tool that steers is handed.
+#[derive(Clone, Copy)]
+pub(super) struct Steerer<'a>(Looker<'a>);
+
+impl<'a> Looker<'a> {
+    /// Through this door, as whoever these extensions name.
+    pub(super) fn new(door: &'a dyn Door, from: &'a Extensions) -> Self {
+        Self { door, from }
+    }
+
+    /// `GET`.
+    pub(super) async fn get<T: DeserializeOwned>(&self, target: impl Into<String>) -> Result<T, Problem> {
+        read(&self.call(Method::GET, target.into(), None).await?)
+    }
+
+    /// All pages of a list.
+    pub(super) async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Problem> {
+        let (mut all, mut target) = (Vec::new(), path.to_owned());
+        for _ in 0..MAX_PAGES {
+            let answer = self.call(Method::GET, target, None).await?;
+            all.append(&mut read(&answer)?);
+            match answer.next {
+                Some(next) => target = next,
+                None => break,
+            }
+        }
+        Ok(all)
+    }
+
+    async fn call(&self, method: Method, target: String, body: Option<Value>) -> Result<Answer, Problem> {
+        self.door.call(self.from, Call { method, target, body }).await
+    }
+}
+
+impl<'a> Steerer<'a> {
+    /// Through this door, as whoever these extensions name.
+    pub(super) fn new(door: &'a dyn Door, from: &'a Extensions) -> Self {
+        Self(Looker::new(door, from))
+    }
+
+    /// Who steers looks, too.
+    pub(super) fn look(&self) -> &Looker<'a> {
+        &self.0
+    }
+
+    /// `POST` without a body.
+    pub(super) async fn order<T: DeserializeOwned>(&self, target: impl Into<String>) -> Result<T, Problem> {
+        read(&self.0.call(Method::POST, target.into(), None).await?)
+    }
+
+    /// `POST`.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        target: impl Into<String>,
+        body: &impl Serialize,
+    ) -> Result<T, Problem> {
+        let body = serde_json::to_value(body).map_err(|error| malformed(&error))?;
+        read(&self.0.call(Method::POST, target.into(), Some(body)).await?)
+    }
+
+    /// `DELETE`.
+    pub(super) async fn delete<T: DeserializeOwned>(&self, target: impl Into<String>) -> Result<T, Problem> {
+        read(&self.0.call(Method::DELETE, target.into(), None).await?)
+    }
+}
+
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Problem> {
+    serde_json::from_slice(&answer.body).map_err(|error| malformed(&error))
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let detail = format!("the daemon's answer makes no sense to this version of ghrunner: {error}");
+    Problem::new(http::StatusCode::BAD_GATEWAY, "malformed", detail)
+}
+
+/// What an answer of the API means, whichever door it came through.
+pub(super) fn settle(head: &http::response::Parts, body: bytes::Bytes) -> Result<Answer, Problem> {
+    if head.status.is_success() {
+        let next = head.headers.get(http::header::LINK).and_then(|link| next_page(link.to_str().ok()?));
+        return Ok(Answer { body, next });
+    }
+    Err(serde_json::from_slice(&body).unwrap_or_else(|_| {
+        let detail = format!("the daemon answered with {} and no reason", head.status);
+        Problem::new(http::StatusCode::BAD_GATEWAY, "malformed", detail)
+    }))
+}
+
+/// The path of the next page (`</path>; rel="next"`).
+fn next_page(link: &str) -> Option<String> {
+    let (path, rest) = link.strip_prefix('<')?.split_once('>')?;
+    (path.starts_with('/') && rest.contains("rel=\"next\"")).then(|| path.to_owned())
+}
+
+/// A path of the API with a name in it.
+pub(super) fn named(before: &str, name: &str, after: &str) -> String {
+    format!("/api/v1/{before}/{}{after}", encode(name))
+}
+
+/// A path with those of its parameters that are given.
+pub(super) fn asking(path: &str, parameters: &[(&str, Option<String>)]) -> String {
+    let given = parameters.iter().filter_map(|(key, value)| Some((key, value.as_deref()?)));
+    let pairs: Vec<String> = given.map(|(key, value)| format!("{key}={}", encode(value))).collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_given_leaves_its_place() {
+        assert_eq!(named("pools", "../mode?x=1", "/drain"), "/api/v1/pools/..%2Fmode%3Fx%3D1/drain");
+        let given = [("pool", Some("a&b=c".to_owned())), ("repo", None), ("limit", Some("3".to_owned()))];
+        assert_eq!(asking("/api/v1/history", &given), "/api/v1/history?pool=a%26b%3Dc&limit=3");
+        assert_eq!(asking("/api/v1/history", &given[1..2]), "/api/v1/history");
+    }
+
+    #[test]
+    fn a_refusal_without_a_problem_is_one_all_the_same() {
+        let (head, ()) = http::Response::builder().status(502).body(()).unwrap().into_parts();
+        let problem = settle(&head, bytes::Bytes::from_static(b"<html>")).unwrap_err();
+        assert_eq!(problem.code, "malformed");
+        assert!(problem.detail.contains("502"), "{}", problem.detail);
+    }
+}
