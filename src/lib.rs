@@ -15,3 +15,4 @@ pub mod import;
 pub mod model;
 pub mod observe;
 pub mod systemd;
+pub mod telemetry;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Snapshot;
-use super::settle::in_flight;
+use super::settle::began;
 use crate::engine::EngineError;
 use crate::execute::Done;
 use crate::execute::Failure;
@@ -96,9 +96,7 @@ impl Measure {
 
     /// Takes in what became of an action, before the book does.
     pub(super) fn settled(&mut self, book: &Book, action: &Action, outcome: &Outcome, now: Time) {
-        let entry = in_flight(action, now).kind;
-        let begun = book.in_flight.iter().find(|work| work.kind == entry).map(|work| work.since);
-        let took = now.since(begun.unwrap_or(now));
+        let took = now.since(began(book, action, now));
         let lives = &mut self.lives;
         self.meter.note(|readings| {
             let result = match outcome {
@@ -123,7 +121,7 @@ impl Measure {
 }
 
 /// The kind of an action, in a word that stays.
-fn word(action: &Action) -> &'static str {
+pub(super) fn word(action: &Action) -> &'static str {
     match action {
         Action::Pull { .. } => "pull",
         Action::Create(_) => "create",

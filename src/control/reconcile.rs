@@ -341,10 +341,11 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         let now = self.clock.now();
         let jitter = rand::RngExt::random(&mut self.rng);
         let same = self.scopes_sharing_credential(action);
+        let began = settle::began(&self.memory.book, action, now);
         self.measure.settled(&self.memory.book, action, outcome, now);
         settle::settle(&mut self.memory.book, action, outcome, now, jitter, &same);
         self.told.outcome(action, outcome, pass);
-        self.deeds.leave(action, outcome, now, pass);
+        self.deeds.leave(action, outcome, (began, now), pass);
         match (action, outcome) {
             (Action::Pull { image }, _) => self.memory.survey.pulled(image, outcome, now, jitter),
             (Action::Create(new), Ok(_)) => self.memory.listings.refresh(&new.scope),

@@ -158,6 +158,17 @@ impl Default for PoolReadings {
     }
 }
 
+/// Spans that were made for a collector of traces.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct SpanReadings {
+    /// Those that it took.
+    pub exported: u64,
+    /// Those that found no room, or that it did not take.
+    pub dropped: u64,
+    /// Whether the last attempt came to nothing.
+    pub failing: bool,
+}
+
 /// All that was counted and timed since the daemon started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Readings {
@@ -177,6 +188,8 @@ pub struct Readings {
     pub requests: BTreeMap<Request, Histogram>,
     /// Pools that the last look saw.
     pub pools: BTreeMap<PoolName, PoolReadings>,
+    /// Spans of traces; none where none are wanted.
+    pub telemetry: Option<SpanReadings>,
     /// How long the service manager waits for a finished pass before it takes the daemon for dead.
     pub watchdog: Option<Duration>,
 }
@@ -192,6 +205,7 @@ impl Default for Readings {
             github: Calls::default(),
             requests: BTreeMap::new(),
             pools: BTreeMap::new(),
+            telemetry: None,
             watchdog: None,
         }
     }

@@ -67,6 +67,7 @@ pub use meter::PoolReadings;
 pub use meter::QUICK;
 pub use meter::Readings;
 pub use meter::Request;
+pub use meter::SpanReadings;
 pub use meter::Step;
 pub use mode::Mode;
 pub use pool::Demand;

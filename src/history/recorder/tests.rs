@@ -96,6 +96,8 @@ fn gone(secs: u64, runner: &str, ran_job: bool, last_lines: &[&str]) -> Deed {
     };
     Deed {
         at: at(secs),
+        began: at(secs),
+        action: "reap",
         pass: 1,
         pool: "build".into(),
         runner: runner.into(),

@@ -196,6 +196,10 @@ catalogue! {
         "Requests to the daemon's own API.";
     REQUEST_TIME: Histogram "ghrunner_http_request_duration_seconds" []
         "How long it took until their answers began.";
+    SPANS: Counter "ghrunner_telemetry_spans_total" ["result"]
+        "Spans of traces: exported, or dropped since the collector took them not or not soon enough; absent where none are wanted.";
+    SPANS_FAILING: Gauge "ghrunner_telemetry_failing" []
+        "1 if the last attempt to export traces came to nothing, else 0; absent where none are wanted.";
     GHA_ASSIGNED: Gauge "gha_assigned_jobs" ["name", "namespace", "organization", "enterprise"]
         "Number of jobs assigned to this scale set.";
     GHA_RUNNING: Gauge "gha_running_jobs" ["name", "namespace", "organization", "enterprise"]

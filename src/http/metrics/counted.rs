@@ -24,6 +24,11 @@ pub(super) fn put(out: &mut Exposition, readings: &Readings) {
         pool(out, name.as_str(), read);
     }
     requests(out, readings);
+    if let Some(spans) = readings.telemetry {
+        out.put(&of::SPANS, &["exported"], spans.exported);
+        out.put(&of::SPANS, &["dropped"], spans.dropped);
+        out.put(&of::SPANS_FAILING, &[], spans.failing);
+    }
 }
 
 fn calls(out: &mut Exposition, (counts, times): (&Metric, &Metric), calls: &Calls) {
