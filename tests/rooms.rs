@@ -26,6 +26,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
         &["bollard", "octocrab", "axum", "clap", "sqlx"],
     ),
     ("history", &["model", "control"], &["bollard", "octocrab", "axum", "clap"]),
+    ("telemetry", &["model", "control", "history"], &["bollard", "octocrab", "axum", "clap", "sqlx"]),
     ("systemd", &["model", "config"], &["bollard", "octocrab", "axum", "clap"]),
     ("http", &["model", "control", "github", "engine", "demand"], &["bollard", "octocrab", "clap", "sqlx"]),
     (
@@ -93,6 +94,14 @@ fn prometheus_is_spoken_in_one_room_and_nothing_that_is_decided_reads_the_meter(
         assert!(inside || !lines().any(|line| mentions(line, "prometheus_client")), "{}", file.display());
         let decides = file.starts_with("src/decide");
         assert!(!decides || !lines().any(|line| line.contains("Meter")), "{}", file.display());
+    }
+}
+
+#[test]
+fn otlp_is_spoken_in_one_room() {
+    for (file, text) in sources(Path::new("src")) {
+        let named = text.lines().any(|line| !is_comment(line) && mentions(line, "prost"));
+        assert!(!named || file.starts_with("src/telemetry"), "{}", file.display());
     }
 }
 
