@@ -51,6 +51,10 @@ fn one_job(bench: &Bench, daemon: &Daemon, collector: &Collector) -> Vec<Span> {
     let id = guest.begins_a_job();
     let jobs = || String::from_utf8(bench.rig.ask(&["jobs", "--json"]).stdout).unwrap();
     eventually(|| jobs().contains("running")).unwrap_or_else(|()| panic!("{}", jobs()));
+    // What the job takes of the machine is asked for as soon as its runner is seen busy.
+    let sampled =
+        || metric(&bench.rig, "ghrunner_engine_calls_total{call=\"measure_container\",result=\"ok\"}");
+    eventually(|| sampled().is_some_and(|n| n >= 1.0)).unwrap_or_else(|()| panic!("{}", bench.rig.status()));
     guest.ends_its_job(id);
     bench.rig.engine.end_all();
     let mut spans = Vec::new();
@@ -94,6 +98,13 @@ fn one_jobs_trace_is_complete_and_connected() {
     ] {
         assert_eq!(text(&root.attributes, key), value, "{root:#?}");
     }
+    assert_eq!(number(&root.attributes, "ghrunner.job.peak_memory"), Some(100_000_000));
+    assert_eq!(number(&root.attributes, "ghrunner.job.cpu_ms"), Some(4500));
+    let history = bench.rig.ask(&["history", "--json"]).stdout;
+    let history: serde_json::Value = serde_json::from_slice(&history).unwrap();
+    assert_eq!(history["items"][0]["peak_memory_bytes"], 100_000_000, "{history}");
+    assert_eq!(history["items"][0]["cpu_ms"], 4500);
+    assert_eq!(metric(&bench.rig, "ghrunner_job_peak_memory_bytes_sum{pool=\"build\"}"), Some(1e8));
     let runner = text(&root.attributes, "cicd.worker.name");
     assert!(runner.starts_with("ghrunner-build-0-rig1-"), "{runner}");
     assert!(text(&root.attributes, "cicd.pipeline.run.url.full").contains("/acme/app/actions/runs/"));

@@ -146,7 +146,11 @@ fn duration(text: &str, min: Duration, max: Duration, none: bool) -> Result<(), 
             humantime::format_duration(min).to_string()
         )),
         Ok(it) if it > max => {
-            Err(format!("{text:?} is too long; the most is {} days", max.as_secs() / (24 * 60 * 60)))
+            let most = match max.as_secs() / (24 * 60 * 60) {
+                0 => format!("{:?}", humantime::format_duration(max).to_string()),
+                days => format!("{days} days"),
+            };
+            Err(format!("{text:?} is too long; the most is {most}"))
         }
         Ok(_) => Ok(()),
         Err(_) => {

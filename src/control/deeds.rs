@@ -22,6 +22,7 @@ use crate::model::Action;
 use crate::model::Container;
 use crate::model::PostMortem;
 use crate::model::Time;
+use crate::model::Usage;
 use crate::model::history::AuditEntry;
 use crate::model::history::AuditHead;
 use crate::model::history::AuditRecord;
@@ -63,6 +64,8 @@ pub struct Deed {
     pub container: Option<Container>,
     /// What is kept of the runner that went with it.
     pub gone: Option<PostMortem>,
+    /// What that runner's job took of the machine, as far as it was sampled.
+    pub used: Option<Usage>,
 }
 
 impl Deed {
@@ -95,6 +98,7 @@ impl Deed {
             outcome,
             container,
             gone,
+            used: None,
         }
     }
 }
@@ -147,12 +151,19 @@ impl Deeds {
     }
 
     /// Leaves a deed that began and ended then, with each who takes it and has room.
-    pub(super) fn leave(&self, action: &Action, outcome: &Outcome, times: (Time, Time), pass: u64) {
+    pub(super) fn leave(
+        &self,
+        action: &Action,
+        outcome: &Outcome,
+        times: (Time, Time),
+        pass: u64,
+        used: Option<Usage>,
+    ) {
         let mut takers = self.listeners.iter().filter(|to| to.wanted.load(Ordering::Relaxed)).peekable();
         if takers.peek().is_none() {
             return;
         }
-        let deed = Arc::new(Deed::of(action, outcome, times, pass));
+        let deed = Arc::new(Deed { used, ..Deed::of(action, outcome, times, pass) });
         for listener in takers {
             if listener.sender.try_send(Arc::clone(&deed)).is_err() {
                 listener.dropped.fetch_add(1, Ordering::Relaxed);

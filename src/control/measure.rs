@@ -30,6 +30,7 @@ use crate::model::RetireReason;
 use crate::model::RunnerName;
 use crate::model::Step;
 use crate::model::Time;
+use crate::model::Usage;
 
 /// How long a runner that was made may stay out of the engine's list and is remembered all the same.
 const UNSEEN: Duration = Duration::from_secs(600);
@@ -92,6 +93,19 @@ impl Measure {
         let there: BTreeSet<&RunnerName> = snapshot.runners.iter().map(|r| &r.runner.name).collect();
         let young = |life: &Life| life.created.is_some_and(|at| now.since(at) < UNSEEN);
         self.lives.retain(|name, life| there.contains(name) || young(life));
+    }
+
+    /// Takes in what a job took of the machine, as far as it was sampled.
+    pub(super) fn used(&self, action: &Action, used: Option<Usage>) {
+        let (Action::Reap { container, .. } | Action::Retire { container, .. }, Some(used)) = (action, used)
+        else {
+            return;
+        };
+        self.meter.note(|readings| {
+            let pool = readings.pool(&container.pool);
+            pool.job_memory.observe(used.memory as f64);
+            pool.job_cpu.time(Duration::from_millis(used.cpu_ms));
+        });
     }
 
     /// Takes in what became of an action, before the book does.

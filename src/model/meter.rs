@@ -19,6 +19,21 @@ const SLOW: &[f64] =
 /// Numbers of things.
 const SIZES: &[f64] = &[0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
+/// Bytes of memory: from 64 MiB to 64 GiB, each twice the one before.
+const MEMORY: &[f64] = &[
+    67_108_864.0,
+    134_217_728.0,
+    268_435_456.0,
+    536_870_912.0,
+    1_073_741_824.0,
+    2_147_483_648.0,
+    4_294_967_296.0,
+    8_589_934_592.0,
+    17_179_869_184.0,
+    34_359_738_368.0,
+    68_719_476_736.0,
+];
+
 /// How many values fell below each bound, and their sum.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
@@ -134,6 +149,10 @@ pub struct PoolReadings {
     pub steps: BTreeMap<Step, Histogram>,
     /// From a runner's taking of a job to its end.
     pub job_time: Histogram,
+    /// The most memory of each job, in bytes, where it was sampled.
+    pub job_memory: Histogram,
+    /// The processor time of each job, where it was sampled.
+    pub job_cpu: Histogram,
     /// Runners that took a job.
     pub started: u64,
     /// Runners that ended after a job.
@@ -150,6 +169,8 @@ impl Default for PoolReadings {
             queue_wait: Histogram::of(SLOW),
             steps: Step::ALL.into_iter().map(|step| (step, Histogram::of(SLOW))).collect(),
             job_time: Histogram::of(SLOW),
+            job_memory: Histogram::of(MEMORY),
+            job_cpu: Histogram::of(SLOW),
             started: 0,
             completed: 0,
             without_job: 0,
@@ -250,7 +271,7 @@ mod tests {
 
     #[test]
     fn bounds_rise() {
-        for bounds in [QUICK, SLOW, SIZES] {
+        for bounds in [QUICK, SLOW, SIZES, MEMORY] {
             assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]), "{bounds:?}");
         }
     }

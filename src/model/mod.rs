@@ -83,6 +83,7 @@ pub use runner::PostMortem;
 pub use runner::Registration;
 pub use runner::Role;
 pub use runner::Runner;
+pub use runner::Usage;
 pub use scaling::Hours;
 pub use scaling::OnLostJob;
 pub use scaling::PriorityRule;

@@ -159,6 +159,17 @@ fn answer(method: &str, path: &str, body: &[u8], shelf: &mut Shelf) -> (u16, Val
             }
             (204, Value::Null)
         }
+        ("GET", ["containers", id, "stats"]) => {
+            assert_eq!(query, "stream=false&one-shot=true");
+            match shelf.containers.get(*id).is_some_and(|container| container["State"] == "running") {
+                true => (
+                    200,
+                    json!({"memory_stats": {"usage": 123_000_000, "stats": {"inactive_file": 23_000_000}},
+                           "cpu_stats": {"cpu_usage": {"total_usage": 4_500_000_000_u64}}}),
+                ),
+                false => (200, json!({"memory_stats": {}, "cpu_stats": {"cpu_usage": {"total_usage": 0}}})),
+            }
+        }
         ("DELETE", ["containers", id]) => {
             shelf.containers.remove(*id);
             (204, Value::Null)

@@ -156,6 +156,10 @@ catalogue! {
         "The way from a job to its runner in steps: planned (since the job was queued), created (since planned), online (since created), taken (since online).";
     JOB_TIME: Histogram "ghrunner_job_duration_seconds" ["pool"]
         "From a runner's taking of a job to the removal of the runner after it.";
+    JOB_MEMORY: Histogram "ghrunner_job_peak_memory_bytes" ["pool"]
+        "The most memory that a job was seen to have, its inner engine included; jobs too short to be sampled do not count.";
+    JOB_CPU: Histogram "ghrunner_job_cpu_seconds" ["pool"]
+        "Processor time of a job up to its last sample.";
     JOBS_STARTED: Counter "ghrunner_jobs_started_total" ["pool"]
         "Runners that took a job.";
     JOBS_COMPLETED: Counter "ghrunner_jobs_completed_total" ["pool"]

@@ -52,6 +52,8 @@ fn pool(out: &mut Exposition, name: &str, read: &PoolReadings) {
         out.put(&of::START_TIME, &[name, step.word()], histogram.clone());
     }
     out.put(&of::JOB_TIME, &[name], read.job_time.clone());
+    out.put(&of::JOB_MEMORY, &[name], read.job_memory.clone());
+    out.put(&of::JOB_CPU, &[name], read.job_cpu.clone());
     out.put(&of::JOBS_STARTED, &[name], read.started);
     out.put(&of::JOBS_COMPLETED, &[name], read.completed);
     out.put(&of::WITHOUT_JOB, &[name], read.without_job);

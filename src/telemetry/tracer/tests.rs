@@ -149,6 +149,7 @@ fn deed(action: &'static str, (began, ended): (u64, u64), outcome: Result<(), St
         outcome,
         container: None,
         gone: None,
+        used: None,
     }
 }
 
