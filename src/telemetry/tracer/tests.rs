@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::super::span::LONGEST;
 use super::super::span::Value;
 use super::fixture::creation;
@@ -13,17 +11,16 @@ use crate::model::Container;
 use crate::model::ContainerId;
 use crate::model::ContainerState;
 use crate::model::CredentialName;
-use crate::model::DemandView;
 use crate::model::Held;
 use crate::model::HeldReason;
 use crate::model::ImageId;
+use crate::model::InstanceId;
 use crate::model::Job;
 use crate::model::JobId;
 use crate::model::JobState;
 use crate::model::Leftover;
 use crate::model::Mode;
 use crate::model::Phase;
-use crate::model::Plan;
 use crate::model::PoolName;
 use crate::model::PostMortem;
 use crate::model::Registration;
@@ -48,39 +45,9 @@ fn pool() -> PoolName {
 }
 
 fn snapshot(secs: u64) -> Snapshot {
-    let config = ConfigState {
-        path: "/pools.toml".into(),
-        loaded: at(0),
-        error: None,
-        error_since: None,
-        warnings: Vec::new(),
-        needs_restart: Vec::new(),
-    };
-    Snapshot {
-        version: "0.1.0".into(),
-        instance: "abc".into(),
-        started: at(0),
-        ready: true,
-        settled: true,
-        mode: Mode::Organization,
-        passes: secs,
-        as_of: at(secs),
-        took_ms: 7,
-        status: String::new(),
-        config,
-        state_dir: None,
-        history: None,
-        engine: None,
-        engine_error: None,
-        credentials: Vec::new(),
-        pools: Vec::new(),
-        runners: Vec::new(),
-        jobs: Vec::new(),
-        demand: DemandView::default(),
-        ended: Arc::default(),
-        images: BTreeMap::new(),
-        plan: Plan::default(),
-    }
+    let config = ConfigState::new("/pools.toml".into(), at(0));
+    let before = Snapshot::before_first_pass(&InstanceId::new("abc"), &config, Mode::Organization, at(0));
+    Snapshot { ready: true, settled: true, passes: secs, as_of: at(secs), took_ms: 7, ..before }
 }
 
 fn job(state: JobState) -> Explanation {
