@@ -55,3 +55,4 @@ pub mod mcp;
 pub mod model;
 pub mod observe;
 pub mod systemd;
+pub mod telemetry;

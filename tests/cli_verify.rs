@@ -29,6 +29,7 @@ use ghrunner::model::Leftover;
 use ghrunner::model::Pool;
 use ghrunner::model::Role;
 use ghrunner::model::Time;
+use ghrunner::model::Usage;
 
 /// One container at most, and how it is to end.
 #[derive(Default)]
@@ -132,6 +133,10 @@ impl Engine for OneContainer {
 
     async fn end(&self, _: &ContainerId) -> Result<Option<End>, EngineError> {
         Ok(Some(self.end.clone().unwrap_or_default()))
+    }
+
+    async fn usage(&self, _: &ContainerId) -> Result<Option<Usage>, EngineError> {
+        Ok(None)
     }
 
     async fn output(&self, _: &ContainerId, _: usize) -> Result<String, EngineError> {

@@ -15,3 +15,5 @@ mod lifecycle;
 mod measure;
 #[path = "engine/pulls.rs"]
 mod pulls;
+#[path = "engine/usage.rs"]
+mod usage;

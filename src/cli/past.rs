@@ -13,13 +13,14 @@ use super::text::age;
 use super::text::brief;
 use super::text::or_dash;
 use crate::http::dto;
+use crate::model::Size;
 use crate::model::Time;
 use crate::model::history::Bar;
 use crate::model::history::Figures;
 use crate::model::history::JobResult;
 use crate::model::history::PoolUse;
 
-const JOBS: [Column; 8] = [
+const JOBS: [Column; 10] = [
     always("ENDED"),
     always("JOB"),
     always("REPOSITORY"),
@@ -27,6 +28,8 @@ const JOBS: [Column; 8] = [
     from(60, "POOL"),
     from(80, "WAITED"),
     from(80, "RAN"),
+    from(140, "MEMORY"),
+    from(140, "CPU"),
     always("RESULT"),
 ];
 
@@ -46,6 +49,8 @@ pub(super) fn jobs(jobs: &[dto::PastJob], printer: &Printer) -> String {
             job.pool.clone().into(),
             job.wait_ms.map_or_else(|| "-".to_owned(), time).into(),
             job.run_ms.map_or_else(|| "-".to_owned(), time).into(),
+            job.peak_memory_bytes.map_or_else(|| "-".to_owned(), |bytes| Size(bytes).to_string()).into(),
+            job.cpu_ms.map_or_else(|| "-".to_owned(), time).into(),
             Text(word, tone(job.result)),
         ]);
     }

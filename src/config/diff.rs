@@ -14,6 +14,7 @@ use super::EngineSettings;
 use super::HistorySettings;
 use super::HostSettings;
 use super::HttpSettings;
+use super::TelemetrySettings;
 use super::WebhookSettings;
 use crate::model::CredentialName;
 use crate::model::Pool;
@@ -83,6 +84,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
         if old.read_group == new.read_group { Vec::new() } else { vec!["api.read_group"] },
         optional(&old.webhook, &new.webhook, "webhook.secret", webhook),
         history(&old.history, &new.history),
+        optional(&old.telemetry, &new.telemetry, "telemetry.endpoint", telemetry),
     ]
     .concat();
     let (needs_restart, settings_changed) = settings.into_iter().partition(|key| RESTART.contains(key));
@@ -184,6 +186,17 @@ fn history(old: &HistorySettings, new: &HistorySettings) -> Vec<&'static str> {
         retention => "history.retention",
         audit_retention => "history.audit_retention",
         max_size => "history.max_size",
+    })
+}
+
+fn telemetry(old: &TelemetrySettings, new: &TelemetrySettings) -> Vec<&'static str> {
+    changed!(old, new, TelemetrySettings {
+        endpoint => "telemetry.endpoint",
+        headers => "telemetry.headers",
+        ca_file => "telemetry.ca_file",
+        service_name => "telemetry.service_name",
+        sample => "telemetry.sample",
+        timeout => "telemetry.timeout",
     })
 }
 

@@ -17,6 +17,7 @@ use super::schema::POOL;
 use super::schema::RESERVE;
 use super::schema::SCHEDULE;
 use super::schema::Section;
+use super::schema::TELEMETRY;
 use super::schema::WEBHOOK;
 use super::source::Origin;
 use super::tree::Entry;
@@ -41,6 +42,8 @@ pub(crate) static API_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&API
 pub(crate) static WEBHOOK_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&WEBHOOK));
 /// What `[history]` falls back on.
 pub(crate) static HISTORY_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&HISTORY));
+/// What `[telemetry]` falls back on.
+pub(crate) static TELEMETRY_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&TELEMETRY));
 /// What `host.reserve` falls back on.
 pub(crate) static RESERVE_DEFAULTS: LazyLock<Table> = LazyLock::new(|| built_in(&RESERVE));
 /// What `[[pools.NAME.schedule]]` falls back on.
@@ -230,6 +233,7 @@ mod tests {
             &WEBHOOK,
             &API,
             &HISTORY,
+            &TELEMETRY,
             &RESERVE,
             &POOL,
             &SCHEDULE,

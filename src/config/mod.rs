@@ -49,5 +49,6 @@ pub use settings::HostSettings;
 pub use settings::HttpSettings;
 pub use settings::Listen;
 pub use settings::SecretSource;
+pub use settings::TelemetrySettings;
 pub use settings::TlsFiles;
 pub use settings::WebhookSettings;

@@ -41,6 +41,12 @@ pub(crate) fn sounds_secret(name: &str) -> bool {
     SECRET_KEYS.iter().any(|word| name.contains(word))
 }
 
+/// Keys whose value is a table of places of secrets: a plain text in it is hidden.
+const SECRET_TABLES: [&str; 1] = ["headers"];
+
+/// What a place of a secret says of it.
+const PLACES: [&str; 3] = ["credential", "file", "env"];
+
 type Spans = Vec<(usize, usize)>;
 
 fn tokens(text: &str, spans: &mut Spans) {
@@ -79,18 +85,21 @@ fn url_passwords(text: &str, spans: &mut Spans) {
 fn secret_values(text: &str, spans: &mut Spans) {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
+        let mut in_table = false;
         for (sign, _) in line.match_indices('=') {
             let (before, after) = line.split_at(sign);
             let key = before.trim_end().rsplit(['{', ',', ' ', '\t', '.']).next().unwrap_or_default();
             let value = after.get(1..).unwrap_or_default();
             let blank = value.len() - value.trim_start().len();
             let listed = SECRET_LISTS.contains(&key);
+            in_table |= SECRET_TABLES.contains(&key);
+            let held = in_table && !PLACES.contains(&key);
             let opening = value.trim_start_matches([' ', '\t', '[']);
             if listed && opening.starts_with(['"', '\'']) {
                 let blank = value.len() - opening.len();
                 spans.push((offset + sign + 2 + blank, offset + line.trim_end().len()));
             }
-            if sounds_secret(key) && value.trim_start().starts_with(['"', '\'']) {
+            if (sounds_secret(key) || held) && value.trim_start().starts_with(['"', '\'']) {
                 spans.push((offset + sign + 2 + blank, offset + line.trim_end().len()));
             }
         }
@@ -111,6 +120,8 @@ mod tests {
             ("a = { MY_PASSWORD = 'x' }", "a = { MY_PASSWORD = '****"),
             ("token = { credential = \"github-token\" }", "token = { credential = \"github-token\" }"),
             ("operate = [\"abcd\"]", "operate = [\"******"),
+            ("headers = { x-team = \"abc\" }", "headers = { x-team = \"******"),
+            ("headers = { a = { env = \"X\" } }", "headers = { a = { env = \"X\" } }"),
             ("read = [{ credential = \"api-read\" }]", "read = [{ credential = \"api-read\" }]"),
             ("-----BEGIN KEY-----\nabc\n-----END", "-----BEGIN*********\n***\n-----END"),
         ] {

@@ -17,6 +17,7 @@ use super::schema::RESERVE;
 use super::schema::SCHEDULE;
 use super::schema::SECRET;
 use super::schema::Section;
+use super::schema::TELEMETRY;
 use super::schema::TLS;
 use super::schema::WEBHOOK;
 
@@ -30,7 +31,7 @@ struct Chapter {
     section: &'static Section,
 }
 
-static CHAPTERS: [Chapter; 15] = [
+static CHAPTERS: [Chapter; 16] = [
     Chapter {
         title: "`[github]`",
         text: "Where GitHub is and who ghrunner is there. A token or an App is needed, one of the two.",
@@ -39,7 +40,7 @@ static CHAPTERS: [Chapter; 15] = [
     Chapter { title: "App", text: "`app = { … }` in `[github]` and `[credentials.NAME]`.", section: &APP },
     Chapter {
         title: "Secrets",
-        text: "Secrets do not stand in the file, only where they are. `token`, `private_key`, `secret`, `old_secret` and the `url` of `[history]` are a \
+        text: "Secrets do not stand in the file, only where they are. `token`, `private_key`, `secret`, `old_secret`, the `url` of `[history]` and each of the `headers` of `[telemetry]` are a \
                table with exactly one of these keys, `read` and `operate` lists of such tables.",
         section: &SECRET,
     },
@@ -84,6 +85,12 @@ static CHAPTERS: [Chapter; 15] = [
         text: "What is kept of what was: jobs, runners, decisions and an audit trail, in SQLite or PostgreSQL. See \
                [History](history.md).",
         section: &HISTORY,
+    },
+    Chapter {
+        title: "`[telemetry]`",
+        text: "Traces of passes and jobs, sent to a collector of OpenTelemetry. Nothing is unless `endpoint` is given. See \
+               [Telemetry](telemetry.md).",
+        section: &TELEMETRY,
     },
     Chapter {
         title: "`[pools.NAME]`, `[defaults]`",

@@ -36,6 +36,9 @@ pub struct Config {
     /// `[history]`; not shown where it says nothing but what holds anyway.
     #[serde(skip_serializing_if = "HistorySettings::is_usual")]
     pub history: HistorySettings,
+    /// `[telemetry]`; none where nothing is exported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<TelemetrySettings>,
     /// `[pools.NAME]`, with `[defaults]` merged in.
     pub pools: BTreeMap<PoolName, Pool>,
 }
@@ -197,6 +200,23 @@ pub struct HistorySettings {
     pub audit_retention: Duration,
     /// How large the file may become.
     pub max_size: Size,
+}
+
+/// Where traces go.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TelemetrySettings {
+    /// The collector's address, without a trailing slash.
+    pub endpoint: String,
+    /// What is sent with each request, by the header's name in small letters.
+    pub headers: BTreeMap<String, SecretSource>,
+    /// Certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The name of the service.
+    pub service_name: String,
+    /// The part of traces that is exported, from 0 to 1.
+    pub sample: f64,
+    /// How long the collector may take to answer.
+    pub timeout: Duration,
 }
 
 impl HistorySettings {

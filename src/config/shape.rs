@@ -66,6 +66,11 @@ fn check_value(name: &str, entry: &Entry, kind: &Kind, path: &str, sink: &mut Si
         }
         (Kind::Secret, Value::Table(table)) => check_secret(name, entry, table, &inner(), sink),
         (Kind::Secrets, Value::Array(items)) => check_secrets(name, entry, items, &inner(), sink),
+        (Kind::SecretsByName(syntax), Value::Table(table)) => {
+            for (name, secret) in table {
+                check_named_secret(name, entry, secret, (syntax, &inner()), sink);
+            }
+        }
         (Kind::Env, Value::Table(table)) => check_env(table, sink),
         (Kind::Texts(syntax), Value::Array(items)) => check_list(name, items, syntax, sink),
         (Kind::Gpus, Value::Array(items)) => check_list(name, items, &GPU, sink),
@@ -74,7 +79,7 @@ fn check_value(name: &str, entry: &Entry, kind: &Kind, path: &str, sink: &mut Si
                 let error = Diagnostic::error(format!("{name}: {why}")).at(entry.at());
                 sink.push(match kind {
                     Kind::Tables(_) => error.help(format!("write each below a line [[{}]]", inner())),
-                    Kind::Secret | Kind::Secrets => {
+                    Kind::Secret | Kind::Secrets | Kind::SecretsByName(_) => {
                         error.help("say where the secret is; it does not belong in this file")
                     }
                     _ => error,
@@ -141,7 +146,11 @@ fn duration(text: &str, min: Duration, max: Duration, none: bool) -> Result<(), 
             humantime::format_duration(min).to_string()
         )),
         Ok(it) if it > max => {
-            Err(format!("{text:?} is too long; the most is {} days", max.as_secs() / (24 * 60 * 60)))
+            let most = match max.as_secs() / (24 * 60 * 60) {
+                0 => format!("{:?}", humantime::format_duration(max).to_string()),
+                days => format!("{days} days"),
+            };
+            Err(format!("{text:?} is too long; the most is {most}"))
         }
         Ok(_) => Ok(()),
         Err(_) => {
@@ -221,6 +230,33 @@ fn check_secret(name: &str, entry: &Entry, table: &Table, path: &str, sink: &mut
                 .at_with(first.key, "first here"),
         ),
         _ => {}
+    }
+}
+
+/// A secret with a name of its own, below the key `all`. A plain text is likely the secret itself, so that its line is not
+/// shown.
+fn check_named_secret(
+    name: &str,
+    all: &Entry,
+    secret: &Entry,
+    (syntax, path): (&Syntax, &str),
+    sink: &mut Sink,
+) {
+    match &secret.node.value {
+        Value::Table(table) => {
+            if let Err(why) = (syntax.check)(name) {
+                sink.push(Diagnostic::error(why).at(secret.key));
+            }
+            check_secret(name, secret, table, &format!("{path}.{name}"), sink);
+        }
+        other => {
+            let error = format!("{name}: expected {}, found {}", Kind::Secret.expected(), other.type_name());
+            sink.push(
+                Diagnostic::error(error)
+                    .at(all.key)
+                    .help("say where the secret is; it does not belong in this file"),
+            );
+        }
     }
 }
 

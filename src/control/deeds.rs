@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -12,6 +13,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 
+use super::measure::word;
 use super::tell::whom;
 use crate::execute::Done;
 use crate::execute::Failure;
@@ -20,6 +22,7 @@ use crate::model::Action;
 use crate::model::Container;
 use crate::model::PostMortem;
 use crate::model::Time;
+use crate::model::Usage;
 use crate::model::history::AuditEntry;
 use crate::model::history::AuditHead;
 use crate::model::history::AuditRecord;
@@ -41,8 +44,12 @@ const WAITING: usize = 4096;
 pub struct Deed {
     /// When its end was heard of.
     pub at: Time,
+    /// When it was begun.
+    pub began: Time,
     /// The pass that began it.
     pub pass: u64,
+    /// Its kind, in a word that stays.
+    pub action: &'static str,
     /// Its pool; empty for what is no single pool's.
     pub pool: String,
     /// Its runner; empty for what is no runner's.
@@ -57,10 +64,12 @@ pub struct Deed {
     pub container: Option<Container>,
     /// What is kept of the runner that went with it.
     pub gone: Option<PostMortem>,
+    /// What that runner's job took of the machine, as far as it was sampled.
+    pub used: Option<Usage>,
 }
 
 impl Deed {
-    fn of(action: &Action, outcome: &Outcome, at: Time, pass: u64) -> Self {
+    fn of(action: &Action, outcome: &Outcome, (began, at): (Time, Time), pass: u64) -> Self {
         let about = whom(action);
         let container = match action {
             Action::Retire { container, .. }
@@ -79,7 +88,9 @@ impl Deed {
         };
         Self {
             at,
+            began,
             pass,
+            action: word(action),
             pool: about.pool.to_owned(),
             runner: about.runner.to_owned(),
             text: action.to_string(),
@@ -87,6 +98,7 @@ impl Deed {
             outcome,
             container,
             gone,
+            used: None,
         }
     }
 }
@@ -94,16 +106,32 @@ impl Deed {
 /// Where the loop leaves what it has done, and sees how the record stands.
 #[derive(Debug, Clone, Default)]
 pub struct Deeds {
-    sender: Option<mpsc::Sender<Deed>>,
-    dropped: Arc<AtomicU64>,
+    listeners: Vec<Listener>,
     health: Option<watch::Receiver<HistoryHealth>>,
+}
+
+/// One who takes deeds.
+#[derive(Debug, Clone)]
+struct Listener {
+    sender: mpsc::Sender<Arc<Deed>>,
+    dropped: Arc<AtomicU64>,
+    /// Whether anything is taken at the moment.
+    wanted: Arc<AtomicBool>,
+}
+
+impl Listener {
+    fn channel(wanted: Arc<AtomicBool>) -> (Self, DeedsTaken) {
+        let (sender, deeds) = mpsc::channel(WAITING);
+        let dropped = Arc::new(AtomicU64::new(0));
+        (Self { sender, dropped: Arc::clone(&dropped), wanted }, DeedsTaken { deeds, dropped })
+    }
 }
 
 /// Where deeds are taken, and how many found no room.
 #[derive(Debug)]
 pub struct DeedsTaken {
     /// The deeds.
-    pub deeds: mpsc::Receiver<Deed>,
+    pub deeds: mpsc::Receiver<Arc<Deed>>,
     /// How many were dropped so far.
     pub dropped: Arc<AtomicU64>,
 }
@@ -111,17 +139,35 @@ pub struct DeedsTaken {
 impl Deeds {
     /// Both ends; `health` is how the record stands.
     pub fn channel(health: watch::Receiver<HistoryHealth>) -> (Self, DeedsTaken) {
-        let (sender, deeds) = mpsc::channel(WAITING);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let own = Self { sender: Some(sender), dropped: Arc::clone(&dropped), health: Some(health) };
-        (own, DeedsTaken { deeds, dropped })
+        let (listener, taken) = Listener::channel(Arc::new(AtomicBool::new(true)));
+        (Self { listeners: vec![listener], health: Some(health) }, taken)
     }
 
-    /// Leaves a deed, if there is room and anybody who takes it.
-    pub(super) fn leave(&self, action: &Action, outcome: &Outcome, at: Time, pass: u64) {
-        let Some(sender) = &self.sender else { return };
-        if sender.try_send(Deed::of(action, outcome, at, pass)).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+    /// The same, with one more who takes them, as long as `wanted` is set.
+    pub fn shared(mut self, wanted: Arc<AtomicBool>) -> (Self, DeedsTaken) {
+        let (listener, taken) = Listener::channel(wanted);
+        self.listeners.push(listener);
+        (self, taken)
+    }
+
+    /// Leaves a deed that began and ended then, with each who takes it and has room.
+    pub(super) fn leave(
+        &self,
+        action: &Action,
+        outcome: &Outcome,
+        times: (Time, Time),
+        pass: u64,
+        used: Option<Usage>,
+    ) {
+        let mut takers = self.listeners.iter().filter(|to| to.wanted.load(Ordering::Relaxed)).peekable();
+        if takers.peek().is_none() {
+            return;
+        }
+        let deed = Arc::new(Deed { used, ..Deed::of(action, outcome, times, pass) });
+        for listener in takers {
+            if listener.sender.try_send(Arc::clone(&deed)).is_err() {
+                listener.dropped.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Snapshot;
-use super::settle::in_flight;
+use super::settle::began;
 use crate::engine::EngineError;
 use crate::execute::Done;
 use crate::execute::Failure;
@@ -30,6 +30,7 @@ use crate::model::RetireReason;
 use crate::model::RunnerName;
 use crate::model::Step;
 use crate::model::Time;
+use crate::model::Usage;
 
 /// How long a runner that was made may stay out of the engine's list and is remembered all the same.
 const UNSEEN: Duration = Duration::from_secs(600);
@@ -94,11 +95,22 @@ impl Measure {
         self.lives.retain(|name, life| there.contains(name) || young(life));
     }
 
+    /// Takes in what a job took of the machine, as far as it was sampled.
+    pub(super) fn used(&self, action: &Action, used: Option<Usage>) {
+        let (Action::Reap { container, .. } | Action::Retire { container, .. }, Some(used)) = (action, used)
+        else {
+            return;
+        };
+        self.meter.note(|readings| {
+            let pool = readings.pool(&container.pool);
+            pool.job_memory.observe(used.memory as f64);
+            pool.job_cpu.time(Duration::from_millis(used.cpu_ms));
+        });
+    }
+
     /// Takes in what became of an action, before the book does.
     pub(super) fn settled(&mut self, book: &Book, action: &Action, outcome: &Outcome, now: Time) {
-        let entry = in_flight(action, now).kind;
-        let begun = book.in_flight.iter().find(|work| work.kind == entry).map(|work| work.since);
-        let took = now.since(begun.unwrap_or(now));
+        let took = now.since(began(book, action, now));
         let lives = &mut self.lives;
         self.meter.note(|readings| {
             let result = match outcome {
@@ -123,7 +135,7 @@ impl Measure {
 }
 
 /// The kind of an action, in a word that stays.
-fn word(action: &Action) -> &'static str {
+pub(super) fn word(action: &Action) -> &'static str {
     match action {
         Action::Pull { .. } => "pull",
         Action::Create(_) => "create",

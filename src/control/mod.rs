@@ -11,6 +11,7 @@ mod listings;
 mod measure;
 mod memory;
 mod reconcile;
+mod samples;
 mod settle;
 mod snapshot;
 mod state;

@@ -33,6 +33,7 @@ use super::StateDir;
 use super::listings::Listed;
 use super::measure::Measure;
 use super::memory::Memory;
+use super::samples::Samples;
 use super::settle;
 use super::state::Marks;
 use super::tell;
@@ -51,7 +52,9 @@ use crate::model::Meter;
 use crate::model::Mode;
 use crate::model::Plan;
 use crate::model::PoolName;
+use crate::model::RunnerName;
 use crate::model::Time;
+use crate::model::Usage;
 use crate::model::Wanted;
 
 /// Between a trigger and its pass, so that triggers which come together lead to one. A job waits for it; those that follow
@@ -114,6 +117,7 @@ enum Event {
     Listed(Listed),
     Engine(EngineEvent),
     Admitted { lists: Admitted, then: Option<ModeChange> },
+    Sampled { runner: RunnerName, found: Option<Usage>, took: Duration },
 }
 
 type Admitted = BTreeMap<PoolName, Result<AccessList, String>>;
@@ -139,6 +143,7 @@ pub struct Control<E: Engine, G: GitHub> {
     unkept: Option<String>,
     told: tell::Told,
     measure: Measure,
+    samples: Samples,
     deeds: Deeds,
     passes: u64,
     started: Time,
@@ -192,6 +197,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             unkept: None,
             told: tell::Told::default(),
             measure: Measure::new(Arc::default()),
+            samples: Samples::default(),
             deeds: Deeds::default(),
             passes: 0,
             started,
@@ -311,6 +317,9 @@ impl<E: Engine, G: GitHub> Control<E, G> {
                 self.echo_until = Instant::now() + ECHO;
                 self.wake();
             }
+            Event::Sampled { runner, found, took } => {
+                self.samples.take_in(&runner, found, took, self.clock.now());
+            }
             Event::Admitted { lists, then } => {
                 self.admit(lists);
                 match then {
@@ -341,10 +350,16 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         let now = self.clock.now();
         let jitter = rand::RngExt::random(&mut self.rng);
         let same = self.scopes_sharing_credential(action);
+        let began = settle::began(&self.memory.book, action, now);
         self.measure.settled(&self.memory.book, action, outcome, now);
         settle::settle(&mut self.memory.book, action, outcome, now, jitter, &same);
         self.told.outcome(action, outcome, pass);
-        self.deeds.leave(action, outcome, now, pass);
+        let used = match outcome {
+            Ok(Done::Gone(gone)) => self.samples.hand_over(&gone.runner).filter(|_| gone.ran_job),
+            _ => None,
+        };
+        self.measure.used(action, used);
+        self.deeds.leave(action, outcome, (began, now), pass, used);
         match (action, outcome) {
             (Action::Pull { image }, _) => self.memory.survey.pulled(image, outcome, now, jitter),
             (Action::Create(new), Ok(_)) => self.memory.listings.refresh(&new.scope),

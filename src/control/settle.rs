@@ -65,6 +65,13 @@ pub(super) fn in_flight(action: &Action, since: Time) -> InFlight {
     InFlight { kind, since }
 }
 
+/// When an action that ends now was begun.
+pub(super) fn began(book: &Book, action: &Action, now: Time) -> Time {
+    let entry = in_flight(action, now).kind;
+    let begun = book.in_flight.iter().find(|work| work.kind == entry);
+    begun.map_or(now, |work| work.since)
+}
+
 /// Enters an outcome in the book. `jitter` is a number from 0 to 1; `same_credential` lists the scopes that share
 /// the credential of the action.
 pub(super) fn settle(

@@ -8,6 +8,7 @@ mod demand;
 mod history;
 mod ports;
 mod preview;
+mod telemetry;
 pub mod webhook;
 
 use std::io;
@@ -162,6 +163,7 @@ async fn live(
     let begun_with = loaded.config.clone();
     let state_dir = absolute(&options.state_dir);
     let (deeds, history) = history::prepare(&begun_with, &secrets, &instance, &state_dir, clock);
+    let (deeds, traces) = telemetry::prepare(deeds);
     let control = Control::new(ports, clock, seed(clock), state, path, loaded)
         .metered(Arc::clone(&meter))
         .with_deeds(deeds);
@@ -171,6 +173,7 @@ async fn live(
     let (changed, file_changed) = mpsc::channel(1);
     let snapshots = control.snapshots();
     let history = history.map(|history| history.start(snapshots.clone()));
+    let traces = traces.start((&instance, &meter), &secrets, &begun_with, snapshots.clone());
     let facade = door(Facade::new(ask, snapshots.clone()).metered(meter), history.as_ref());
     tokio::spawn(files.tell(Arc::clone(&load), changed, stop.clone()));
     let told: github::Clock = Arc::new(move || clock.now());
@@ -181,7 +184,7 @@ async fn live(
     let inputs = Inputs {
         commands,
         file_changed,
-        load: bringing(load, sources.settings.clone(), over_tcp),
+        load: bringing(load, sources.settings.clone(), over_tcp, traces.clone()),
         demand: sources.view.clone(),
         wanted: sources.wanted.clone(),
         apply: Box::new(move |old, new| {
@@ -202,6 +205,7 @@ async fn live(
     if let Some(history) = history {
         history.end().await;
     }
+    traces.end().await;
     mirror.abort();
     obey.abort();
     if let Ok(Err(error)) = server.await {
@@ -219,11 +223,17 @@ fn door(facade: Facade, history: Option<&Arc<History>>) -> Facade {
 }
 
 /// Reads the file for the control loop, and brings those who listen what it says of them.
-fn bringing(load: Loader, deliveries: demand::Settings, over_tcp: api::Settings) -> Loader {
+fn bringing(
+    load: Loader,
+    deliveries: demand::Settings,
+    over_tcp: api::Settings,
+    traces: telemetry::Traces,
+) -> Loader {
     Arc::new(move || {
         let loaded = load()?;
         deliveries.bring(&loaded.config);
         over_tcp.bring(&loaded.config);
+        traces.bring(&loaded.config);
         Ok(loaded)
     })
 }

@@ -17,6 +17,7 @@ use crate::model::RunnerId;
 use crate::model::Secret;
 use crate::model::Size;
 use crate::model::Time;
+use crate::model::Usage;
 
 /// A runner about to be made: what the plan decided, and the registration that was just got for it.
 #[derive(Debug, Clone)]
@@ -269,6 +270,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// How a container ended; none if it is gone.
     fn end(&self, id: &ContainerId) -> impl Future<Output = Result<Option<End>, EngineError>> + Send;
+
+    /// What the container takes of the machine; none if it does not run, or the engine does not tell.
+    fn usage(&self, id: &ContainerId) -> impl Future<Output = Result<Option<Usage>, EngineError>> + Send;
 
     /// What the container printed, its last `max_bytes` at most.
     fn output(

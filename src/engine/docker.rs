@@ -14,6 +14,7 @@ use crate::model::Leftover;
 use crate::model::Meter;
 use crate::model::Secret;
 use crate::model::Time;
+use crate::model::Usage;
 
 use super::End;
 use super::Engine;
@@ -33,6 +34,7 @@ use super::info;
 use super::labels::Unreadable;
 use super::link::Link;
 use super::logs;
+use super::usage;
 
 /// Gives a docker `config.json`, or says in words why it cannot.
 pub type RegistryAuth = Arc<dyn Fn() -> Result<Option<Secret>, String> + Send + Sync>;
@@ -157,6 +159,10 @@ impl Engine for DockerEngine {
 
     async fn end(&self, id: &ContainerId) -> Result<Option<End>, EngineError> {
         containers::end(self.link(), id).await
+    }
+
+    async fn usage(&self, id: &ContainerId) -> Result<Option<Usage>, EngineError> {
+        usage::usage(self.link(), id).await
     }
 
     async fn output(&self, id: &ContainerId, max_bytes: usize) -> Result<String, EngineError> {

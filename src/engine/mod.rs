@@ -31,6 +31,7 @@ mod names;
 mod network;
 mod registry_auth;
 mod stamp;
+mod usage;
 
 pub use api::Admission;
 pub use api::End;

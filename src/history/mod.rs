@@ -40,6 +40,7 @@ pub use copy::make;
 pub use copy::restore;
 pub use keep::Retention;
 pub use place::Place;
+pub use recorder::Recorder;
 pub use service::Ends;
 pub use service::History;
 pub use service::Options;

@@ -20,14 +20,14 @@ const LONGEST: usize = 2000;
 
 /// What was seen before.
 #[derive(Debug, Default)]
-pub(super) struct Recorder {
+pub struct Recorder {
     jobs: Jobs,
     level: Level,
 }
 
 impl Recorder {
     /// Takes a snapshot.
-    pub(super) fn look(&mut self, next: &Snapshot) -> Vec<Record> {
+    pub fn look(&mut self, next: &Snapshot) -> Vec<Record> {
         let mut records = self.level.look(next);
         // Before the first complete look nothing that is absent is gone.
         if next.ready {
@@ -37,7 +37,7 @@ impl Recorder {
     }
 
     /// Takes an action that ended.
-    pub(super) fn hear(&mut self, deed: &Deed) -> Vec<Record> {
+    pub fn hear(&mut self, deed: &Deed) -> Vec<Record> {
         if let Some(gone) = &deed.gone {
             self.jobs.bury(deed, gone);
         }
@@ -45,7 +45,7 @@ impl Recorder {
     }
 
     /// Gives what still waits to be complete, before the daemon ends.
-    pub(super) fn finish(&mut self) -> Vec<Record> {
+    pub fn finish(&mut self) -> Vec<Record> {
         let mut records = self.level.finish();
         records.extend(self.jobs.finish());
         records

@@ -344,7 +344,7 @@ struct Taker {
 impl Taker {
     async fn run(
         mut self,
-        mut deeds: mpsc::Receiver<Deed>,
+        mut deeds: mpsc::Receiver<Arc<Deed>>,
         mut notes: mpsc::Receiver<AuditEntry>,
         mut snapshots: watch::Receiver<Arc<Snapshot>>,
     ) {

@@ -19,6 +19,21 @@ const SLOW: &[f64] =
 /// Numbers of things.
 const SIZES: &[f64] = &[0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
+/// Bytes of memory: from 64 MiB to 64 GiB, each twice the one before.
+const MEMORY: &[f64] = &[
+    67_108_864.0,
+    134_217_728.0,
+    268_435_456.0,
+    536_870_912.0,
+    1_073_741_824.0,
+    2_147_483_648.0,
+    4_294_967_296.0,
+    8_589_934_592.0,
+    17_179_869_184.0,
+    34_359_738_368.0,
+    68_719_476_736.0,
+];
+
 /// How many values fell below each bound, and their sum.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
@@ -134,6 +149,10 @@ pub struct PoolReadings {
     pub steps: BTreeMap<Step, Histogram>,
     /// From a runner's taking of a job to its end.
     pub job_time: Histogram,
+    /// The most memory of each job, in bytes, where it was sampled.
+    pub job_memory: Histogram,
+    /// The processor time of each job, where it was sampled.
+    pub job_cpu: Histogram,
     /// Runners that took a job.
     pub started: u64,
     /// Runners that ended after a job.
@@ -150,12 +169,25 @@ impl Default for PoolReadings {
             queue_wait: Histogram::of(SLOW),
             steps: Step::ALL.into_iter().map(|step| (step, Histogram::of(SLOW))).collect(),
             job_time: Histogram::of(SLOW),
+            job_memory: Histogram::of(MEMORY),
+            job_cpu: Histogram::of(SLOW),
             started: 0,
             completed: 0,
             without_job: 0,
             failures: BTreeMap::new(),
         }
     }
+}
+
+/// Spans that were made for a collector of traces.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct SpanReadings {
+    /// Those that it took.
+    pub exported: u64,
+    /// Those that found no room, or that it did not take.
+    pub dropped: u64,
+    /// Whether the last attempt came to nothing.
+    pub failing: bool,
 }
 
 /// All that was counted and timed since the daemon started.
@@ -177,6 +209,8 @@ pub struct Readings {
     pub requests: BTreeMap<Request, Histogram>,
     /// Pools that the last look saw.
     pub pools: BTreeMap<PoolName, PoolReadings>,
+    /// Spans of traces; none where none are wanted.
+    pub telemetry: Option<SpanReadings>,
     /// How long the service manager waits for a finished pass before it takes the daemon for dead.
     pub watchdog: Option<Duration>,
 }
@@ -192,6 +226,7 @@ impl Default for Readings {
             github: Calls::default(),
             requests: BTreeMap::new(),
             pools: BTreeMap::new(),
+            telemetry: None,
             watchdog: None,
         }
     }
@@ -236,7 +271,7 @@ mod tests {
 
     #[test]
     fn bounds_rise() {
-        for bounds in [QUICK, SLOW, SIZES] {
+        for bounds in [QUICK, SLOW, SIZES, MEMORY] {
             assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]), "{bounds:?}");
         }
     }

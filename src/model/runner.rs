@@ -142,6 +142,15 @@ impl Runner {
     }
 }
 
+/// What a runner takes of the machine, its inner engine included.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Memory, in bytes: the most that is known.
+    pub memory: u64,
+    /// Processor time since its start, in milliseconds.
+    pub cpu_ms: u64,
+}
+
 /// What is kept of a runner that is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PostMortem {

@@ -138,6 +138,7 @@ pub(crate) fn config(pools: impl IntoIterator<Item = Pool>) -> Config {
     };
     Config {
         history: ghrunner::config::HistorySettings::default(),
+        telemetry: None,
         credentials: BTreeMap::from([(name, credentials)]),
         engine: EngineSettings {
             endpoint: "unix:///run/docker.sock".into(),

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void leave(int signal) { _exit(128 + signal); }
@@ -46,6 +47,11 @@ int main(int argc, char **argv) {
             char *more = malloc(1 << 20);
             if (more) memset(more, 1, 1 << 20);
         }
+    } else if (!strcmp(what, "burn")) {
+        char *some = malloc(100 << 20);
+        if (some) memset(some, 1, 100 << 20);
+        while (clock() < 2 * CLOCKS_PER_SEC) {}
+        if (some) printf("burnt %d\n", some[clock() % (100 << 20)]);
     } else if (!strcmp(what, "print")) {
         for (int i = 0; i < 1000; i++) fprintf(i % 2 ? stderr : stdout, "line %d\n", i);
         return 0;

@@ -76,6 +76,14 @@ impl FakeEngine {
         self.shelf.lock().unwrap().bodies.iter().map(variables).collect()
     }
 
+    /// Has all containers come to their end, as runners do after their job.
+    pub fn end_all(&self) {
+        for container in self.shelf.lock().unwrap().containers.values_mut() {
+            container["State"] = "exited".into();
+            container["Status"] = "Exited (0) 1 second ago".into();
+        }
+    }
+
     /// Every call that was not a question.
     pub fn changes(&self) -> Vec<String> {
         self.shelf.lock().unwrap().changes.clone()
@@ -150,6 +158,17 @@ fn answer(method: &str, path: &str, body: &[u8], shelf: &mut Shelf) -> (u16, Val
                 container["Status"] = "Up 1 second".into();
             }
             (204, Value::Null)
+        }
+        ("GET", ["containers", id, "stats"]) => {
+            assert_eq!(query, "stream=false&one-shot=true");
+            match shelf.containers.get(*id).is_some_and(|container| container["State"] == "running") {
+                true => (
+                    200,
+                    json!({"memory_stats": {"usage": 123_000_000, "stats": {"inactive_file": 23_000_000}},
+                           "cpu_stats": {"cpu_usage": {"total_usage": 4_500_000_000_u64}}}),
+                ),
+                false => (200, json!({"memory_stats": {}, "cpu_stats": {"cpu_usage": {"total_usage": 0}}})),
+            }
         }
         ("DELETE", ["containers", id]) => {
             shelf.containers.remove(*id);

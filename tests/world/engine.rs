@@ -23,6 +23,7 @@ use ghrunner::model::Leftover;
 use ghrunner::model::NetworkMode;
 use ghrunner::model::Role;
 use ghrunner::model::Size;
+use ghrunner::model::Usage;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -171,6 +172,16 @@ impl Engine for World {
                 started: held.started,
                 finished: held.finished,
             }))
+        })
+        .await
+    }
+
+    async fn usage(&self, id: &ContainerId) -> Result<Option<Usage>, EngineError> {
+        let id = id.clone();
+        let fate = self.with(|state| state.engine_fate("usage"));
+        self.call(fate, move |state| {
+            let runs = state.containers.get(&id).is_some_and(Held::runs);
+            Ok(runs.then_some(Usage { memory: 1 << 30, cpu_ms: 1000 }))
         })
         .await
     }

@@ -11,6 +11,7 @@ mod net;
 mod pool;
 mod scaling;
 mod spec;
+mod telemetry;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ use super::fields::HISTORY_DEFAULTS;
 use super::fields::HOST_DEFAULTS;
 use super::fields::HTTP_DEFAULTS;
 use super::fields::POOL_DEFAULTS;
+use super::fields::TELEMETRY_DEFAULTS;
 use super::fields::WEBHOOK_DEFAULTS;
 use super::source::Origin;
 use super::tree::Table;
@@ -47,6 +49,7 @@ pub(crate) struct Draft<'a> {
     /// None where the file has no such table.
     pub(crate) webhook: Option<Fields<'a>>,
     pub(crate) history: Fields<'a>,
+    pub(crate) telemetry: Fields<'a>,
     pub(crate) pools: Vec<PoolDraft<'a>>,
 }
 
@@ -85,6 +88,7 @@ pub(crate) fn draft(root: &Table) -> Draft<'_> {
         api: part("api", &API_DEFAULTS),
         webhook: table(root, "webhook").map(|(at, own)| Fields::new(at, own, None, &WEBHOOK_DEFAULTS)),
         history: part("history", &HISTORY_DEFAULTS),
+        telemetry: part("telemetry", &TELEMETRY_DEFAULTS),
         pools: tables(root, "pools")
             .map(|(name, at, own)| {
                 let fields = Fields::new(at, own, defaults, &POOL_DEFAULTS);
@@ -108,6 +112,7 @@ impl Draft<'_> {
             read_group: self.api.text("read_group").map(str::to_owned),
             webhook: self.webhook.as_ref().and_then(net::webhook),
             history: history::history(&self.history)?,
+            telemetry: telemetry::telemetry(&self.telemetry),
             pools: pools.collect::<Option<BTreeMap<PoolName, Pool>>>()?,
         })
     }

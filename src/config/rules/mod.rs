@@ -12,6 +12,7 @@ mod host;
 mod net;
 mod scaling;
 mod scope;
+mod telemetry;
 
 use super::build::Draft;
 use super::diagnostic::Sink;
@@ -27,6 +28,7 @@ pub(crate) fn check(draft: &Draft<'_>, sink: &mut Sink) {
     host::check(draft, sink);
     net::check(draft, sink);
     api::check(draft, sink);
+    telemetry::check(&draft.telemetry, sink);
     for pool in &draft.pools {
         scope::check(pool, sink);
         counts::check(pool, draft, sink);

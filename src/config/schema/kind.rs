@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     Secret,
     /// A list of such places.
     Secrets,
+    /// A table of such places, each with a name of this form.
+    SecretsByName(&'static Syntax),
     /// A table of these keys.
     Table(&'static Section),
     /// The same, less some keys that make no sense there.
@@ -82,6 +84,7 @@ impl Kind {
                 "{ credential = \"NAME\" }, { file = \"/PATH\" } or { env = \"NAME\" }".to_owned()
             }
             Self::Secrets => "a list of secrets such as [{ credential = \"NAME\" }]".to_owned(),
+            Self::SecretsByName(syntax) => format!("a table of secrets, each with {}", syntax.what),
             Self::Table(section) | Self::TableWithout(section, _) => {
                 let names: Vec<_> = section.keys().map(|key| key.name).take(4).collect();
                 format!("a table with keys such as {}", names.join(", "))
@@ -111,6 +114,7 @@ impl Kind {
             Self::AppId => "text or integer".to_owned(),
             Self::Secret => "[secret](#secrets)".to_owned(),
             Self::Secrets => "list of [secrets](#secrets)".to_owned(),
+            Self::SecretsByName(_) => "table of [secrets](#secrets)".to_owned(),
             Self::Tables(_) => "list of tables".to_owned(),
             Self::Table(_) | Self::TableWithout(..) | Self::Named(..) => "table".to_owned(),
         }

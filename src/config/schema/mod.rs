@@ -10,6 +10,7 @@ mod net;
 mod pool;
 mod scaling;
 pub(crate) mod syntax;
+mod telemetry;
 mod top;
 
 pub(crate) use api::API;
@@ -25,6 +26,7 @@ pub(crate) use pool::SCOPE_KEYS;
 pub(crate) use scaling::PRIORITY_RULE;
 pub(crate) use scaling::SCHEDULE;
 pub(crate) use syntax::VARIABLE;
+pub(crate) use telemetry::TELEMETRY;
 pub(crate) use top::APP;
 pub(crate) use top::CREDENTIALS;
 pub(crate) use top::ENGINE;
@@ -86,7 +88,7 @@ const fn open(name: &'static str, kind: Kind, default: &'static str, doc: &'stat
 }
 
 /// Every section and its name, for a key that stands in the wrong one.
-pub(crate) const SECTIONS: [(&str, &Section); 10] = [
+pub(crate) const SECTIONS: [(&str, &Section); 11] = [
     ("[github]", &CREDENTIALS),
     ("[engine]", &ENGINE),
     ("[host]", &HOST),
@@ -94,6 +96,7 @@ pub(crate) const SECTIONS: [(&str, &Section); 10] = [
     ("[webhook]", &WEBHOOK),
     ("[api]", &API),
     ("[history]", &HISTORY),
+    ("[telemetry]", &TELEMETRY),
     ("[pools.NAME]", &POOL),
     ("[[pools.NAME.schedule]]", &SCHEDULE),
     ("[[pools.NAME.priority_rule]]", &PRIORITY_RULE),

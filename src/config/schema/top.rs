@@ -10,6 +10,7 @@ use super::Kind;
 use super::POOL;
 use super::SCOPE_KEYS;
 use super::Section;
+use super::TELEMETRY;
 use super::WEBHOOK;
 use super::key;
 use super::open;
@@ -45,6 +46,12 @@ pub(crate) static ROOT: Section = Section {
                 "Deliveries of GitHub's webhooks, for pools with `demand = \"webhook\"`.",
             ),
             open("history", Kind::Table(&HISTORY), "", "What is kept of what was."),
+            open(
+                "telemetry",
+                Kind::Table(&TELEMETRY),
+                "",
+                "Traces for OpenTelemetry; off unless it is said here.",
+            ),
             open(
                 "api",
                 Kind::Table(&API),

@@ -1,5 +1,6 @@
 //! One pass: look, decide, begin, publish.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,15 +23,18 @@ use crate::execute::execute;
 use crate::github::AccessList;
 use crate::github::GitHub;
 use crate::model::Action;
+use crate::model::ContainerId;
 use crate::model::Demand;
 use crate::model::HeldReason;
 use crate::model::Mode;
 use crate::model::Phase;
 use crate::model::Plan;
 use crate::model::Pool;
+use crate::model::Role;
 use crate::model::Runner;
 use crate::model::Scope;
 use crate::model::Time;
+use crate::model::Usage;
 use crate::model::World;
 
 /// While something is on its way.
@@ -70,6 +74,7 @@ impl<E: Engine, G: GitHub> Control<E, G> {
         self.next = Instant::now() + self.rest(&world, &plan, now);
         self.resting_until = Instant::now() + (took * PASS_SHARE).min(LONGEST_REST);
         self.publish(&world, plan, took);
+        self.sample(&world, now);
         self.keep_marks();
         self.expire_logs(now);
     }
@@ -95,6 +100,28 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             assert!(notes.is_empty(), "a plan breaks rules: {notes:?}");
         }
         (world, plan)
+    }
+
+    /// Begins to ask for what runners in a job take of the machine, each with its inner engine.
+    fn sample(&mut self, world: &World, now: Time) {
+        let last = Arc::clone(&self.last);
+        let sidecars = world.engine.companions.iter().filter(|container| container.role == Role::Dind);
+        let inner: BTreeMap<_, _> = sidecars.map(|container| (&container.runner_name, container)).collect();
+        let candidates = last.runners.iter().map(|state| {
+            let name = &state.runner.name;
+            let both = state.runner.container.iter().chain(inner.get(name).copied());
+            (name, state.phase, both.map(|container| &container.id).collect())
+        });
+        let candidates: Vec<_> = candidates.collect();
+        for (runner, containers) in self.samples.due(&candidates, now) {
+            let (engine, events) = (Arc::clone(&self.ports.engine), self.events.clone());
+            self.tasks.spawn(async move {
+                let begun = Instant::now();
+                let found = usage(&*engine, &containers).await;
+                // Nobody hears it once the loop has ended.
+                let _ = events.send(Event::Sampled { runner, found, took: begun.elapsed() });
+            });
+        }
     }
 
     /// Begins an action beside the loop.
@@ -283,6 +310,24 @@ impl<E: Engine, G: GitHub> Control<E, G> {
             }
         });
     }
+}
+
+/// What containers take together; none where the first, the runner's own, does not tell.
+async fn usage<E: Engine>(engine: &E, containers: &[ContainerId]) -> Option<Usage> {
+    let mut sum: Option<Usage> = None;
+    for container in containers {
+        let found = engine.usage(container).await.unwrap_or_else(|error| {
+            tracing::debug!(%container, "What a runner takes of the machine is not known: {error}");
+            None
+        });
+        let (so_far, more) = match (sum, found) {
+            (None, None) => return None,
+            (None, Some(own)) => (own, Usage::default()),
+            (Some(so_far), more) => (so_far, more.unwrap_or_default()),
+        };
+        sum = Some(Usage { memory: so_far.memory + more.memory, cpu_ms: so_far.cpu_ms + more.cpu_ms });
+    }
+    sum
 }
 
 /// Whether the pool's access list says where it registers, or which repositories' queues it serves.

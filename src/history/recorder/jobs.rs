@@ -17,6 +17,7 @@ use crate::model::Phase;
 use crate::model::PostMortem;
 use crate::model::Scope;
 use crate::model::Time;
+use crate::model::Usage;
 use crate::model::history::JobRecord;
 use crate::model::history::JobResult;
 use crate::model::history::Record;
@@ -62,6 +63,7 @@ struct Ended {
     repo: String,
     image: Option<String>,
     busy: Option<Time>,
+    used: Option<Usage>,
     heard: Time,
 }
 
@@ -78,6 +80,7 @@ impl Jobs {
             repo,
             image: container.map(|container| container.image_id.to_string()),
             busy: self.busy.remove(gone.runner.as_str()),
+            used: deed.used,
             heard: deed.at,
         });
     }
@@ -225,6 +228,8 @@ fn finished(open: Option<&Open>, ended: &Ended) -> JobRecord {
     record.ended = end.max(record.started.unwrap_or_default());
     record.runner = Some(clip(&runner));
     record.image = ended.image.clone();
+    record.peak_memory = ended.used.map(|used| used.memory);
+    record.cpu_ms = ended.used.map(|used| used.cpu_ms);
     record
 }
 

@@ -20,6 +20,7 @@ use crate::model::Runner;
 use crate::model::RunnerName;
 use crate::model::Scope;
 use crate::model::Slot;
+use crate::model::Usage;
 use crate::model::history::DecisionRecord;
 use crate::model::history::JobRecord;
 use crate::model::history::JobResult;
@@ -96,6 +97,8 @@ fn gone(secs: u64, runner: &str, ran_job: bool, last_lines: &[&str]) -> Deed {
     };
     Deed {
         at: at(secs),
+        began: at(secs),
+        action: "reap",
         pass: 1,
         pool: "build".into(),
         runner: runner.into(),
@@ -104,6 +107,7 @@ fn gone(secs: u64, runner: &str, ran_job: bool, last_lines: &[&str]) -> Deed {
         outcome: Ok(()),
         container: None,
         gone: Some(gone),
+        used: None,
     }
 }
 
@@ -180,6 +184,21 @@ fn a_job_is_told_once_with_what_the_queue_and_its_runner_know() {
         let records = recorder.look(&with_jobs(secs, vec![running(1, "r1")]));
         assert!(jobs(&records).is_empty() && runners(&records).is_empty(), "{records:?}");
     }
+}
+
+#[test]
+fn what_a_job_took_of_the_machine_is_told_with_it_where_it_was_sampled() {
+    let mut recorder = Recorder::default();
+    recorder.look(&with_jobs(42, vec![running(1, "r1"), running(2, "r2")]));
+    let used = Some(Usage { memory: 123, cpu_ms: 45 });
+    recorder.hear(&Deed { used, ..gone(105, "r1", true, &TOLD) });
+    recorder.hear(&gone(105, "r2", true, &TOLD));
+    let records = recorder.look(&with_jobs(106, Vec::new()));
+    let told = |runner: &str| {
+        let job = jobs(&records).into_iter().find(|job| job.runner.as_deref() == Some(runner)).unwrap();
+        (job.peak_memory, job.cpu_ms)
+    };
+    assert_eq!((told("r1"), told("r2")), ((Some(123), Some(45)), (None, None)));
 }
 
 #[test]

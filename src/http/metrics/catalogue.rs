@@ -156,6 +156,10 @@ catalogue! {
         "The way from a job to its runner in steps: planned (since the job was queued), created (since planned), online (since created), taken (since online).";
     JOB_TIME: Histogram "ghrunner_job_duration_seconds" ["pool"]
         "From a runner's taking of a job to the removal of the runner after it.";
+    JOB_MEMORY: Histogram "ghrunner_job_peak_memory_bytes" ["pool"]
+        "The most memory that a job was seen to have, its inner engine included; jobs too short to be sampled do not count.";
+    JOB_CPU: Histogram "ghrunner_job_cpu_seconds" ["pool"]
+        "Processor time of a job up to its last sample.";
     JOBS_STARTED: Counter "ghrunner_jobs_started_total" ["pool"]
         "Runners that took a job.";
     JOBS_COMPLETED: Counter "ghrunner_jobs_completed_total" ["pool"]
@@ -196,6 +200,10 @@ catalogue! {
         "Requests to the daemon's own API.";
     REQUEST_TIME: Histogram "ghrunner_http_request_duration_seconds" []
         "How long it took until their answers began.";
+    SPANS: Counter "ghrunner_telemetry_spans_total" ["result"]
+        "Spans of traces: exported, or dropped since the collector took them not or not soon enough; absent where none are wanted.";
+    SPANS_FAILING: Gauge "ghrunner_telemetry_failing" []
+        "1 if the last attempt to export traces came to nothing, else 0; absent where none are wanted.";
     GHA_ASSIGNED: Gauge "gha_assigned_jobs" ["name", "namespace", "organization", "enterprise"]
         "Number of jobs assigned to this scale set.";
     GHA_RUNNING: Gauge "gha_running_jobs" ["name", "namespace", "organization", "enterprise"]

@@ -24,6 +24,11 @@ pub(super) fn put(out: &mut Exposition, readings: &Readings) {
         pool(out, name.as_str(), read);
     }
     requests(out, readings);
+    if let Some(spans) = readings.telemetry {
+        out.put(&of::SPANS, &["exported"], spans.exported);
+        out.put(&of::SPANS, &["dropped"], spans.dropped);
+        out.put(&of::SPANS_FAILING, &[], spans.failing);
+    }
 }
 
 fn calls(out: &mut Exposition, (counts, times): (&Metric, &Metric), calls: &Calls) {
@@ -47,6 +52,8 @@ fn pool(out: &mut Exposition, name: &str, read: &PoolReadings) {
         out.put(&of::START_TIME, &[name, step.word()], histogram.clone());
     }
     out.put(&of::JOB_TIME, &[name], read.job_time.clone());
+    out.put(&of::JOB_MEMORY, &[name], read.job_memory.clone());
+    out.put(&of::JOB_CPU, &[name], read.job_cpu.clone());
     out.put(&of::JOBS_STARTED, &[name], read.started);
     out.put(&of::JOBS_COMPLETED, &[name], read.completed);
     out.put(&of::WITHOUT_JOB, &[name], read.without_job);

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use super::super::Syntax;
+use super::is_word;
+use super::printable;
 use super::require;
 use super::web_url;
 
@@ -35,6 +37,29 @@ pub(crate) static CIDR: Syntax = Syntax {
 pub(crate) static PATH: Syntax = Syntax { what: "a path such as \"/webhook\"", check: path };
 pub(crate) static HOOK_URL: Syntax =
     Syntax { what: "a URL such as \"https://ci.example/webhook\"", check: |text| web_url(text).map(drop) };
+
+pub(crate) static COLLECTOR_URL: Syntax =
+    Syntax { what: "a URL such as \"http://127.0.0.1:4318\"", check: |text| web_url(text).map(drop) };
+pub(crate) static HEADER: Syntax =
+    Syntax { what: "a header's name such as \"authorization\"", check: header };
+pub(crate) static SERVICE_NAME: Syntax = Syntax {
+    what: "a service's name such as \"ghrunner\"",
+    check: |text| {
+        printable(text)?;
+        require(!text.trim().is_empty() && text.len() <= 255, || {
+            "a service's name has 1 to 255 bytes, and not blanks alone".to_owned()
+        })
+    },
+};
+
+/// Those that the exporter sets itself are not for others to set.
+fn header(text: &str) -> Result<(), String> {
+    const OURS: [&str; 5] = ["host", "content-type", "content-length", "transfer-encoding", "connection"];
+    require(is_word(text, b"-_.") && text.len() <= 128, || format!("{text:?} is no header's name"))?;
+    require(!OURS.contains(&text.to_ascii_lowercase().as_str()), || {
+        format!("{text:?} is set by ghrunner itself")
+    })
+}
 
 fn listen(text: &str) -> Result<(), String> {
     if text == PASSED {
