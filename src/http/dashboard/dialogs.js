@@ -6,7 +6,12 @@ import { $, el, set, toast } from './dom.js';
 const LINES = 4000;
 let role = null;
 
-export const setRole = (value) => { role = value; };
+// False where another role was known before.
+export function setRole(value) {
+  const same = role === null || role === value;
+  role = value;
+  return same;
+}
 export const mayOperate = () => role === 'operate';
 
 // A dialog with a title, that Escape and its button close. It is gone when it is closed.
