@@ -48,6 +48,7 @@ pub(crate) fn pictures_named(browser: &Browser, name: &str) {
     let axe = std::fs::read_to_string(axe).unwrap();
     for (width, theme) in [(1440, "light"), (1440, "dark"), (360, "dark"), (360, "light")] {
         browser.look(width, theme);
+        browser.eval("scrollTo(0, 0)");
         browser.shoot(&pictures().join(format!("{name}-{width}-{theme}.png")));
         let across = browser.eval("document.documentElement.scrollWidth").as_u64().unwrap();
         assert!(across <= u64::from(width), "{across} is wider than {width}");

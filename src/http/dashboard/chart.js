@@ -27,7 +27,7 @@ export function keyOf(name) {
 // `on.step(event)` the keys.
 export function figure(title, keys, on) {
   const reading = el('span', {});
-  const picture = svg('svg', { tabindex: '0', role: 'slider', 'aria-label': `${title} over time`, 'aria-valuemin': '0', 'aria-orientation': 'horizontal' });
+  const picture = svg('svg', { tabindex: '0', role: 'slider', 'aria-label': `${title} over time`, 'aria-valuemin': '0', 'aria-valuemax': '0', 'aria-valuenow': '0', 'aria-valuetext': 'not known yet', 'aria-orientation': 'horizontal' });
   const node = el('figure.plot', {}, el('figcaption', {}, el('b', {}, title), reading), picture, el('ul.keys', {}, keys));
   const part = (event) => {
     const box = picture.getBoundingClientRect();

@@ -109,12 +109,15 @@ export function askToken(problem) {
       problem && el('p.problem', { role: 'alert' }, problem), secret.node, el('div.dialog-foot', {}, el('button.main', { type: 'submit' }, 'Go on')));
     const d = dialog('Token for ghrunner', [form]);
     d.foot.remove();
+    let answered = false;
+    // Escape closes it all the same where nobody has touched the page yet: then it is asked anew.
     d.addEventListener('cancel', (event) => event.preventDefault());
+    d.addEventListener('close', () => (answered ? given() : askToken(problem).then(given)));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       token.set(secret.input.value.trim());
+      answered = true;
       d.close();
-      given();
     });
   });
 }
