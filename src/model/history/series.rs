@@ -40,7 +40,7 @@ impl SeriesQuery {
             return Err("since has to be before until".to_owned());
         }
         let step = step.unwrap_or(if span <= BY_HOUR { HOUR } else { DAY });
-        if step.is_zero() || step.as_millis() % HOUR.as_millis() != 0 {
+        if step.is_zero() || !step.as_millis().is_multiple_of(HOUR.as_millis()) {
             return Err("step is a number of whole hours, such as 1h, 6h or 1d".to_owned());
         }
         let query = Self { since, until, step, pool: None, repo: None };
@@ -58,7 +58,7 @@ impl SeriesQuery {
 
     /// Whether sums by the day serve.
     pub fn by_day(&self) -> bool {
-        self.step.as_millis() % DAY.as_millis() == 0
+        self.step.as_millis().is_multiple_of(DAY.as_millis())
     }
 
     /// How long a step is, in milliseconds.
