@@ -8,7 +8,6 @@
 #![expect(clippy::print_stdout, reason = "its result is what it prints")]
 
 #[path = "../tests/cli_fleet/mod.rs"]
-#[allow(dead_code, reason = "this bench takes a part of it")]
 mod cli_fleet;
 
 use std::io::BufRead;

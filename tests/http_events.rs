@@ -49,10 +49,6 @@ impl Stage {
         Self { socket, publish, facade, stop, runtime: Some(runtime), _dir: dir }
     }
 
-    fn wait(&self, time: Duration) {
-        self.runtime.as_ref().unwrap().block_on(async { tokio::time::sleep(time).await });
-    }
-
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {
         self.publish.send_modify(|s| change(Arc::make_mut(s)));
     }
