@@ -1,7 +1,10 @@
-//! How fast a history answers: of 10,000 jobs and of 1,000,000, each in a SQLite file of its own.
+//! How fast a history answers: of 10,000 jobs and of 1,000,000, each in a SQLite file of its own, or as an installation of its
+//! own in the PostgreSQL database whose address `GHRUNNER_BENCH_POSTGRES` holds.
 //!
 //! `cargo bench --bench history` prints one line of JSON: how long filling took, and for each question the median and the longest
-//! answer in milliseconds at both sizes, and the ratio of the medians. `--jobs N` makes the large one another size.
+//! answer in milliseconds at both sizes, and the ratio of the medians; and the slowest of all, beside its limit. `--jobs N` makes
+//! the large one another size. The questions are those of the command line and of the dashboard. `ghrunner status` and the
+//! dashboard's live part are not among them: they never ask the history.
 
 #![allow(clippy::unwrap_used, reason = "a bench's helpers may panic like the bench itself")]
 #![expect(clippy::print_stdout, reason = "its result is what it prints")]
@@ -22,12 +25,15 @@ use ghrunner::history::Retention;
 use ghrunner::history::write_all;
 use ghrunner::model::InstanceId;
 use ghrunner::model::Mode;
+use ghrunner::model::Secret;
 use ghrunner::model::Time;
 use ghrunner::model::history::Cursor;
 use ghrunner::model::history::HistoryQuery;
 use ghrunner::model::history::JobRecord;
 use ghrunner::model::history::JobResult;
 use ghrunner::model::history::Record;
+use ghrunner::model::history::RunnerRecord;
+use ghrunner::model::history::SeriesQuery;
 use ghrunner::model::history::StatsQuery;
 use ghrunner::model::history::UsageRecord;
 use tokio::sync::watch;
@@ -38,6 +44,8 @@ const LARGE: u64 = 1_000_000;
 const ROUNDS: usize = 15;
 const DAYS: u64 = 90;
 const HOUR: Duration = Duration::from_secs(3600);
+/// No answer is to take longer, of a million jobs either.
+const LIMIT_MS: u64 = 200;
 const POOLS: u64 = 10;
 const REPOS: u64 = 100;
 
@@ -62,12 +70,22 @@ fn main() {
             )
         })
         .collect();
+    let slowest = big.answers.iter().max_by_key(|answer| answer.median).unwrap();
     println!(
-        "{{\"small\": {SMALL}, \"large\": {large}, \"fill_seconds\": {:.1}, \"megabytes\": {}, {}}}",
+        "{{\"database\": \"{}\", \"small\": {SMALL}, \"large\": {large}, \"fill_seconds\": {:.1}, \"megabytes\": {}, \
+         \"slowest\": \"{}\", \"slowest_ms\": {:.1}, \"limit_ms\": {LIMIT_MS}, \"questions\": {{{}}}}}",
+        if postgres().is_some() { "PostgreSQL" } else { "SQLite" },
         big.filled.as_secs_f64(),
         big.bytes >> 20,
+        slowest.question,
+        ms(slowest.median),
         questions.join(", ")
     );
+}
+
+/// The address of the server that is measured; none where it is a file.
+fn postgres() -> Option<Secret> {
+    std::env::var("GHRUNNER_BENCH_POSTGRES").ok().map(Secret::new)
 }
 
 fn ms(time: Duration) -> f64 {
@@ -88,17 +106,24 @@ struct Measured {
 
 async fn measure(jobs: u64) -> Measured {
     let dir = tempfile::tempdir().unwrap();
-    let place = Place::File { path: dir.path().join(FILE), max_bytes: 16 << 30 };
+    let place = match postgres() {
+        Some(url) => Place::Server(url),
+        None => Place::File { path: dir.path().join(FILE), max_bytes: 16 << 30 },
+    };
+    // A server is left with what was there before, and with this; whoever gave it throws it away.
+    let instance = format!("bench-{}-{jobs}", std::process::id());
     let now = Clock::system().now();
     let begun = Instant::now();
-    let records = (0..jobs).map(|n| Record::Job(Box::new(job(n, jobs, now)))).chain(usage(now));
-    write_all(place.clone(), "bench", records).await.unwrap();
+    let runners = (0..jobs / 10).map(|n| Record::Runner(Box::new(runner(n * 10, jobs, now))));
+    let records =
+        (0..jobs).map(|n| Record::Job(Box::new(job(n, jobs, now)))).chain(runners).chain(usage(now));
+    write_all(place.clone(), &instance, records).await.unwrap();
     let filled = begun.elapsed();
-    let bytes = std::fs::metadata(dir.path().join(FILE)).unwrap().len();
+    let bytes = std::fs::metadata(dir.path().join(FILE)).map_or(0, |file| file.len());
     let (_, ends) = History::ends(&place);
     let options = Options {
         place,
-        instance: "bench".into(),
+        instance,
         head_file: dir.path().join(HEAD_FILE),
         retention: Retention { records: HOUR * 24_000, audit: HOUR * 24_000, sums: HOUR * 24_000 },
         clock: Clock::system(),
@@ -135,6 +160,37 @@ async fn ask(history: &History, now: Time) -> Vec<Answer> {
     for (question, days) in [("stats_7_days", 7), ("stats_30_days", 30), ("stats_90_days", 90)] {
         let query = StatsQuery { since: now - HOUR * 24 * days, ..StatsQuery::default() };
         answers.push(time(question, || async { drop(history.stats(query.clone()).await.unwrap()) }).await);
+    }
+    for (question, pool, repo) in [
+        ("stats_7_days_of_a_pool", Some("pool-3"), None),
+        ("stats_7_days_of_a_repository", None, Some("acme/app-17")),
+    ] {
+        let (pool, repo) = (pool.map(Into::into), repo.map(Into::into));
+        let query = StatsQuery { since: now - HOUR * 24 * 7, pool, repo };
+        answers.push(time(question, || async { drop(history.stats(query.clone()).await.unwrap()) }).await);
+    }
+    answers.extend(plots(history, now).await);
+    let name = runner(SMALL / 2, SMALL, now).runner;
+    let gone = || async { assert!(history.runner(name.clone()).await.unwrap().is_some()) };
+    answers.push(time("a_runner", gone).await);
+    answers
+}
+
+/// What the dashboard draws.
+async fn plots(history: &History, now: Time) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for (question, days, hours, pool, repo) in [
+        ("series_a_day", 1, 1, None, None),
+        ("series_a_week", 7, 6, None, None),
+        ("series_30_days", 30, 24, None, None),
+        ("series_30_days_by_the_hour", 30, 1, None, None),
+        ("series_a_week_of_a_pool", 7, 6, Some("pool-3"), None),
+        ("series_a_week_of_a_repository", 7, 6, None, Some("acme/app-17")),
+        ("series_a_week_of_both", 7, 6, Some("pool-3"), Some("acme/app-17")),
+    ] {
+        let mut query = SeriesQuery::new(now - HOUR * 24 * days, now, Some(HOUR * hours), now).unwrap();
+        (query.pool, query.repo) = (pool.map(Into::into), repo.map(Into::into));
+        answers.push(time(question, || async { drop(history.series(query.clone()).await.unwrap()) }).await);
     }
     answers
 }
@@ -179,6 +235,25 @@ fn job(n: u64, of: u64, now: Time) -> JobRecord {
         },
         peak_memory: None,
         cpu_ms: None,
+    }
+}
+
+fn runner(n: u64, of: u64, now: Time) -> RunnerRecord {
+    let job = job(n, of, now);
+    RunnerRecord {
+        pool: job.pool,
+        runner: job.runner.unwrap(),
+        repo: job.repo,
+        image: job.image,
+        created: job.ended - HOUR,
+        started: job.started,
+        ended: job.ended,
+        exit_code: Some(0),
+        oom_killed: false,
+        ran_job: true,
+        job: Some(job.name),
+        verdict: "its job ended".into(),
+        last_lines: (0..10).map(|line| format!("a line of its output, number {line}")).collect(),
     }
 }
 

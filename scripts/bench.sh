@@ -14,12 +14,14 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 JSON=
-# Runners and further rounds; jobs and further rounds; jobs; saves; pools, runners and seconds.
+# Runners and further rounds; jobs and further rounds; jobs; saves; pools, runners and seconds; seconds; jobs of the history.
 CONVERGE=(100 2)
 BURST=(50 2)
 ONE_JOB=(30)
 RELOAD=(20)
 REST=(10 200 60)
+EVENTS=(30)
+JOBS=(1000000)
 
 usage() { sed -n '4,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
@@ -33,6 +35,8 @@ parse() {
             ONE_JOB=(8)
             RELOAD=(7)
             REST=(5 50 20)
+            EVENTS=(10)
+            JOBS=(100000)
             ;;
         -h | --help)
             usage
@@ -54,7 +58,8 @@ build() {
     need_engine
     local begun=$SECONDS
     say "Building with optimization (about seven minutes the first time, on two processors)"
-    (cd "$ROOT" && cargo bench --quiet --locked --no-run --bench fleet --bench metrics --bench pass --message-format=json) |
+    (cd "$ROOT" && cargo bench --quiet --locked --no-run --bench fleet --bench metrics --bench pass --bench events --bench history \
+        --message-format=json) |
         jq -r 'select(.executable) | "\(.target.name)=\(.executable)"' >"$WORK/programs"
     # The simulator's runner is no part of what is measured: the one of the tests will do.
     STANDIN_RUNNER=$(build_standin)
@@ -80,12 +85,22 @@ scrape() {
     (cd "$ROOT" && "$(program metrics)")
 }
 
+events() {
+    say "Measuring: events"
+    (cd "$ROOT" && "$(program events)" --seconds "$1")
+}
+
+records() {
+    say "Measuring: history of $1 jobs (which are made first)"
+    (cd "$ROOT" && "$(program history)" --jobs "$1")
+}
+
 # One object of all: each figure with its target and whether it was met.
 judge() {
     jq -cs '
         def one_job: . + {target_p50_ms: 10, target_p99_ms: 50, pass: (.above_p50_ms <= 10 and .above_p99_ms <= 50)};
         .[0] as $converge | .[1] as $reload | .[2] as $rest | .[3] as $pass |
-        .[4] as $burst | .[5] as $webhook | .[6] as $scale_set | .[7] as $scrape |
+        .[4] as $burst | .[5] as $webhook | .[6] as $scale_set | .[7] as $scrape | .[8] as $events | .[9] as $history |
         {converge: ($converge + {target: 1.10, pass: ($converge.ratio <= 1.10)}),
          burst: ($burst + {target: 1.10, pass: ($burst.ratio <= 1.10)}),
          job_webhook: ($webhook | one_job), job_scale_set: ($scale_set | one_job),
@@ -95,6 +110,8 @@ judge() {
          idle: {cpu_percent: $rest.cpu_percent, seconds: $rest.seconds, passes: $rest.passes, target_percent: 0.3,
                 pass: ($rest.cpu_percent <= 0.3)},
          metrics: ($scrape + {target_ms: 20, pass: ($scrape.max_ms <= 20)}),
+         events: ($events + {target_percent: 5, target_mib: 10, pass: ($events.cpu_percent <= 5 and $events.more_mib <= 10)}),
+         history: ($history + {pass: ($history.slowest_ms <= $history.limit_ms)}),
          decide: ($pass + {target_ms: 10, pass: ($pass.ms <= 10 and $pass.ratio_to_half <= 2.3)})}' "$@"
 }
 
@@ -114,6 +131,10 @@ table() {
          (.idle | ["processor over \(.seconds) s in which nothing changes", "\(.cpu_percent | r(2)) %, \(.passes) passes", "0.3 %", word]),
          (.metrics | ["/metrics with \(.pools) pools and \(.runners) runners",
             "median \(.p50_ms) ms (\(.ratio_to_status) x of status), max \(.max_ms) ms", "20 ms", word]),
+         (.events | ["\(.listeners) dashboards, \(.runners) runners that change each second, over \(.seconds) s",
+            "\(.cpu_percent | r(1)) % of a core, \(.more_mib | r(1)) MiB more", "5 %, 10 MiB", word]),
+         (.history | ["a history of \(.large) jobs: the slowest of \(.questions | length) questions (\(.slowest))",
+            "\(.slowest_ms | r(1)) ms, \(.questions[.slowest].ratio) x of \(.small) jobs", "\(.limit_ms) ms", word]),
          (.decide | ["a pass over \(.pools) pools and \(.runners) runners", "\(.ms | r(2)) ms, \(.ratio_to_half) x of half the fleet", "10 ms, 2.3 x", word])]
         | .[] | @tsv' <<<"$1" | align
 }
@@ -145,8 +166,10 @@ main() {
     fleet rest "${REST[@]}" >"$WORK/rest"
     pass >"$WORK/pass"
     scrape >"$WORK/metrics"
+    events "${EVENTS[@]}" >"$WORK/events"
+    records "${JOBS[@]}" >"$WORK/history"
     local all
-    all=$(judge "$WORK"/{converge,reload,rest,pass,burst,job-webhook,job-scale-set,metrics})
+    all=$(judge "$WORK"/{converge,reload,rest,pass,burst,job-webhook,job-scale-set,metrics,events,history})
     printf '\n'
     table "$all"
     [[ -z $JSON ]] || printf '%s\n' "$all"

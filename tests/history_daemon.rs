@@ -4,6 +4,9 @@
 
 mod rig;
 
+use std::io::Read as _;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use rig::Rig;
@@ -18,6 +21,16 @@ fn database(rig: &Rig) -> PathBuf {
 fn json(rig: &Rig, arguments: &[&str]) -> Value {
     let output = rig.command(arguments).arg("--json").output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+}
+
+/// Asks the API on the control socket: status, and what it says.
+fn get(rig: &Rig, path: &str) -> (u16, Value) {
+    let mut stream = UnixStream::connect(rig.path("run/s")).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
 }
 
 /// How often the loop has passed, and what it says of its history.
@@ -77,6 +90,23 @@ fn every_action_and_every_call_is_in_the_trail_which_is_whole() {
         let output = rig.ask(command);
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
+    let asked = |path: &str| get(&rig, path);
+    let (status, series) = asked("/api/v1/stats/series?since=2h&step=1h&pool=build");
+    assert_eq!((status, series["points"].as_array().unwrap().len()), (200, 3), "{series}");
+    assert_eq!(series["points"][2]["jobs"], 0);
+    for (query, why) in [
+        ("step=90m", "whole hours"),
+        ("step=soon", "no span of time"),
+        ("since=40d&step=6h", "by the day"),
+        ("since=34d&until=30d&step=1h&steps=3", "steps"),
+        ("since=3000d", "steps"),
+        ("since=1h&until=2h", "before until"),
+    ] {
+        let (status, problem) = asked(&format!("/api/v1/stats/series?{query}"));
+        assert!(status == 400 && problem["detail"].as_str().unwrap().contains(why), "{query}: {problem}");
+    }
+    let (status, problem) = asked("/api/v1/history/runners/nobody");
+    assert_eq!((status, problem["code"].as_str()), (404, Some("no_such_runner")));
     let decisions = json(&rig, &["history", "--decisions"]);
     assert_eq!(decisions["items"][0]["pool"], "build");
     drop(daemon);

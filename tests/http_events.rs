@@ -49,10 +49,6 @@ impl Stage {
         Self { socket, publish, facade, stop, runtime: Some(runtime), _dir: dir }
     }
 
-    fn wait(&self, time: Duration) {
-        self.runtime.as_ref().unwrap().block_on(async { tokio::time::sleep(time).await });
-    }
-
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {
         self.publish.send_modify(|s| change(Arc::make_mut(s)));
     }
@@ -306,81 +302,4 @@ fn the_page_and_its_parts_are_there_and_the_past_can_be_asked_for() {
     // What a page of another site has a browser send to a forwarded port.
     let evil = "/api/v1/status HTTP/1.1\r\norigin: https://evil.example\r\nsec-fetch-site: cross-site\r\nx: ";
     assert!(get(evil).0.starts_with("http/1.1 403"));
-}
-
-const LISTENERS: usize = 200;
-const SECONDS: u64 = 15;
-
-/// The other side of the test below, as a process of its own so that its work is not counted.
-#[test]
-#[ignore = "started by two_hundred_listeners_cost_little"]
-fn listens_two_hundred_times() {
-    let Some(socket) = std::env::var_os("GHRUNNER_EVENTS_SOCKET").map(PathBuf::from) else { return };
-    let hear = |_| {
-        let socket = socket.clone();
-        std::thread::spawn(move || {
-            let mut listener = Listener::at(&socket, None);
-            std::iter::from_fn(|| listener.next()).count()
-        })
-    };
-    let listeners: Vec<_> = (0..LISTENERS).map(hear).collect();
-    let heard: Vec<usize> = listeners.into_iter().map(|l| l.join().unwrap()).collect();
-    assert!(heard.iter().all(|events| *events as u64 >= SECONDS), "{heard:?}");
-}
-
-/// Prints what it measured. The limits are those of an optimized build; one that is not may take ten times as long.
-#[test]
-#[ignore = "measures: wants a machine that does nothing else"]
-#[allow(clippy::print_stdout, reason = "the figures are what it is run for")]
-fn two_hundred_listeners_cost_little() {
-    let mut fleet = cli_fleet::snapshot();
-    fleet.runners = (0..200).map(|slot| cli_fleet::runner(slot, Phase::Idle)).collect();
-    let stage = Stage::new(fleet);
-    let (work, memory) = (processor_ms(), memory_kib());
-    let turns = |from: u64, to: u64| {
-        for turn in from..to {
-            stage.change(|s| {
-                s.passes += 1;
-                for runner in &mut s.runners {
-                    runner.phase = if turn % 2 == 0 { Phase::Busy } else { Phase::Idle };
-                    runner.since = Some(Time::from_secs(turn));
-                }
-            });
-            stage.wait(Duration::from_secs(1));
-        }
-    };
-    turns(0, 3);
-    let alone = processor_ms() - work;
-    let mut others = std::process::Command::new(std::env::current_exe().unwrap());
-    others
-        .args(["--ignored", "--exact", "listens_two_hundred_times"])
-        .env("GHRUNNER_EVENTS_SOCKET", &stage.socket);
-    let mut others = others.stdout(std::process::Stdio::null()).spawn().unwrap();
-    turns(3, 8);
-    let (begun, work) = (tokio::time::Instant::now(), processor_ms());
-    turns(8, 8 + SECONDS);
-    let took = begun.elapsed().as_millis() as u64;
-    let (share, more) = ((processor_ms() - work) as f64 / took as f64 * 100.0, memory_kib() - memory);
-    println!(
-        "{LISTENERS} listeners, 200 runners that all change each second: {share:.1} % of a core, {more} KiB more"
-    );
-    println!("without listeners: {alone} ms of work in 3 s");
-    drop(stage);
-    assert!(others.wait().unwrap().success());
-    let limit = if cfg!(debug_assertions) { 50.0 } else { 5.0 };
-    assert!(share <= limit && more <= 10 * 1024, "{share} % of a core, {more} KiB");
-}
-
-/// What this process has worked so far, in milliseconds.
-fn processor_ms() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    ticks * 10
-}
-
-fn memory_kib() -> i64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -13,12 +13,12 @@ use super::text::age;
 use super::text::brief;
 use super::text::or_dash;
 use crate::http::dto;
+use crate::http::dto::Bar;
+use crate::http::dto::Figures;
+use crate::http::dto::PoolUse;
 use crate::model::Size;
 use crate::model::Time;
-use crate::model::history::Bar;
-use crate::model::history::Figures;
 use crate::model::history::JobResult;
-use crate::model::history::PoolUse;
 
 const JOBS: [Column; 10] = [
     always("ENDED"),

@@ -33,6 +33,8 @@ use crate::model::history::HistoryQuery;
 use crate::model::history::JobRecord;
 use crate::model::history::Page;
 use crate::model::history::RunnerRecord;
+use crate::model::history::Series;
+use crate::model::history::SeriesQuery;
 use crate::model::history::Stats;
 use crate::model::history::StatsQuery;
 
@@ -210,6 +212,10 @@ pub trait Archive: fmt::Debug + Send + Sync {
     fn verify(&self) -> Recalled<'_, AuditVerdict>;
     /// What it all comes to.
     fn stats(&self, query: StatsQuery) -> Recalled<'_, Stats>;
+    /// What it came to over time, step by step.
+    fn series(&self, query: SeriesQuery) -> Recalled<'_, Series>;
+    /// A runner that is gone, by its name at GitHub.
+    fn runner(&self, name: String) -> Recalled<'_, Option<RunnerRecord>>;
     /// Writes a copy into a file that is not there yet.
     fn copy(&self, to: PathBuf) -> Recalled<'_, ()>;
     /// Keeps what an operator did, without waiting for it to be kept.

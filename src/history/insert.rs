@@ -6,6 +6,7 @@ use sqlx::Transaction;
 use super::chain;
 use super::rollup::Key;
 use super::rollup::Sums;
+use super::rollup::word;
 use crate::model::history::AuditEntry;
 use crate::model::history::AuditHead;
 use crate::model::history::DecisionRecord;
@@ -180,7 +181,7 @@ pub(super) const SUMS: &str = "jobs, succeeded, failed, cancelled, lost, never_r
 pub(super) async fn add_sums(
     tx: &mut Transaction<'_, Any>,
     instance: &str,
-    (span, start, pool, repo): &Key,
+    (span, of, start, pool, repo): &Key,
     sums: &Sums,
 ) -> Result<(), sqlx::Error> {
     let sql = format!(
@@ -188,13 +189,13 @@ pub(super) async fn add_sums(
     );
     let before = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(instance.to_owned())
-        .bind(span.word().to_owned())
+        .bind(word(*span, *of).to_owned())
         .bind(int(*start))
         .bind(pool.clone())
         .bind(repo.clone())
         .fetch_optional(&mut **tx)
         .await?;
-    let mut all = before.map(|row| super::query::sums(&row, 0)).transpose()?.unwrap_or_default();
+    let mut all = before.map(|row| super::sums::sums(&row, 0)).transpose()?.unwrap_or_default();
     all.add(sums);
     let sql = format!(
         "INSERT INTO rollups (instance, span, start, pool, repo, {SUMS}) \
@@ -217,7 +218,7 @@ pub(super) async fn add_sums(
     ];
     let query = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(instance.to_owned())
-        .bind(span.word().to_owned())
+        .bind(word(*span, *of).to_owned())
         .bind(int(*start))
         .bind(pool.clone())
         .bind(repo.clone());

@@ -5,7 +5,6 @@ use std::time::Duration;
 use sqlx::Row as _;
 
 use super::insert::int;
-use super::rollup::DAY;
 use super::store::ANCHOR;
 use super::store::Store;
 use super::store::set_fact;
@@ -13,11 +12,12 @@ use super::trouble;
 use super::trouble::Trouble;
 use crate::model::Time;
 use crate::model::history::AuditHead;
+use crate::model::history::HOURS_KEPT;
 
 /// Rows that are removed at a time, so that nothing waits long for the lock.
 const AT_A_TIME: i64 = 2000;
-/// Sums by the hour are asked for a week at most; twice that outlasts a wrong clock.
-const HOURS_KEPT: u64 = 35 * DAY;
+/// So much longer than they are asked for sums by the hour stay: the first hour of an answer is a whole one.
+const SPARE: Duration = Duration::from_secs(24 * 3600);
 
 /// For how long what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,10 +75,13 @@ async fn try_expire(store: &Store, retention: &Retention, now: Time) -> Result<R
     }
     for (sql, bound) in [
         (
-            "DELETE FROM rollups WHERE instance = $1 AND span = 'hour' AND start < $2",
-            before(Duration::from_millis(HOURS_KEPT)),
+            "DELETE FROM rollups WHERE instance = $1 AND span LIKE 'hour%' AND start < $2",
+            before(HOURS_KEPT + SPARE),
         ),
-        ("DELETE FROM rollups WHERE instance = $1 AND span = 'day' AND start < $2", before(retention.sums)),
+        (
+            "DELETE FROM rollups WHERE instance = $1 AND span LIKE 'day%' AND start < $2",
+            before(retention.sums),
+        ),
         ("DELETE FROM pool_usage WHERE instance = $1 AND hour < $2", before(retention.sums)),
     ] {
         let query = sqlx::query(sql).bind(store.instance.clone()).bind(bound);

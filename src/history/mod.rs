@@ -21,9 +21,11 @@ mod query;
 mod recorder;
 mod rollup;
 mod schema;
+mod series;
 mod service;
 mod stats;
 mod store;
+mod sums;
 mod trouble;
 mod writer;
 

@@ -1,4 +1,4 @@
-//! Questions to the database: pages of entries, and sums by hour and day.
+//! Questions to the database: pages of entries.
 
 use sqlx::Any;
 use sqlx::AnyPool;
@@ -7,11 +7,7 @@ use sqlx::any::AnyArguments;
 use sqlx::any::AnyRow;
 use sqlx::query::Query;
 
-use super::buckets::Buckets;
-use super::insert::SUMS;
 use super::insert::int;
-use super::rollup::Span;
-use super::rollup::Sums;
 use crate::model::Time;
 use crate::model::history::AuditEntry;
 use crate::model::history::AuditRecord;
@@ -22,8 +18,6 @@ use crate::model::history::JobRecord;
 use crate::model::history::JobResult;
 use crate::model::history::Page;
 use crate::model::history::RunnerRecord;
-use crate::model::history::StatsQuery;
-use crate::model::history::UsageRecord;
 
 /// The most entries of one page.
 const LONGEST: u32 = 1000;
@@ -37,8 +31,8 @@ const RUNNERS: &str = "id, ended, runner, pool, repo, image, created, started, e
 const DECISIONS: &str = "id, at, pool, before, target, have, why, held";
 const AUDIT: &str = "id, at, who, kind, subject, text, outcome, hash";
 
-/// A condition, and the value in it.
-enum Value {
+/// A value in a condition.
+pub(super) enum Value {
     Text(String),
     Number(i64),
 }
@@ -108,14 +102,17 @@ impl Table {
     }
 }
 
-fn bound(query: Query<'static, Any, AnyArguments>, values: Vec<Value>) -> Query<'static, Any, AnyArguments> {
+pub(super) fn bound(
+    query: Query<'static, Any, AnyArguments>,
+    values: Vec<Value>,
+) -> Query<'static, Any, AnyArguments> {
     values.into_iter().fold(query, |query, value| match value {
         Value::Text(text) => query.bind(text),
         Value::Number(number) => query.bind(number),
     })
 }
 
-fn number(row: &AnyRow, at: usize) -> Result<u64, sqlx::Error> {
+pub(super) fn number(row: &AnyRow, at: usize) -> Result<u64, sqlx::Error> {
     Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0))
 }
 
@@ -123,7 +120,7 @@ fn maybe(row: &AnyRow, at: usize) -> Result<Option<u64>, sqlx::Error> {
     Ok(row.try_get::<Option<i64>, _>(at)?.and_then(|number| u64::try_from(number).ok()))
 }
 
-fn small(row: &AnyRow, at: usize) -> Result<u32, sqlx::Error> {
+pub(super) fn small(row: &AnyRow, at: usize) -> Result<u32, sqlx::Error> {
     Ok(u32::try_from(number(row, at)?).unwrap_or(u32::MAX))
 }
 
@@ -160,6 +157,17 @@ fn job(row: &AnyRow) -> Result<JobRecord, sqlx::Error> {
         peak_memory: maybe(row, 14)?,
         cpu_ms: maybe(row, 15)?,
     })
+}
+
+/// A runner that is gone, by its name.
+pub(super) async fn runner_named(
+    pool: &AnyPool,
+    instance: &str,
+    name: String,
+) -> Result<Option<RunnerRecord>, sqlx::Error> {
+    let sql = format!("SELECT {RUNNERS} FROM runners WHERE instance = $1 AND runner = $2");
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(instance.to_owned()).bind(name);
+    query.fetch_optional(pool).await?.as_ref().map(runner).transpose()
 }
 
 /// Runners that are gone.
@@ -268,99 +276,4 @@ pub(super) async fn trail(
     let sql = format!("SELECT {AUDIT} FROM audit WHERE instance = $1 AND id > $2 ORDER BY id LIMIT {limit}");
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(instance.to_owned()).bind(int(behind));
     query.fetch_all(pool).await?.iter().map(entry).collect()
-}
-
-/// A row of sums.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SumsRow {
-    pub(super) start: u64,
-    pub(super) pool: String,
-    pub(super) repo: String,
-    pub(super) sums: Sums,
-}
-
-/// What jobs and runners come to, by hour or day.
-pub(super) async fn rollups(
-    pool: &AnyPool,
-    instance: &str,
-    span: Span,
-    query: &StatsQuery,
-) -> Result<Vec<SumsRow>, sqlx::Error> {
-    let mut sql = format!(
-        "SELECT start, pool, repo, {SUMS} FROM rollups WHERE instance = $1 AND span = $2 AND start >= $3"
-    );
-    let mut values = vec![
-        Value::Text(instance.to_owned()),
-        Value::Text(span.word().to_owned()),
-        Value::Number(int(query.since.0 - query.since.0 % span.ms())),
-    ];
-    for (column, value) in [("pool", &query.pool), ("repo", &query.repo)] {
-        if let Some(value) = value {
-            values.push(Value::Text(value.clone()));
-            sql.push_str(&format!(" AND {column} = ${}", values.len()));
-        }
-    }
-    let rows = bound(sqlx::query(sqlx::AssertSqlSafe(sql)), values).fetch_all(pool).await?;
-    let read = |row: &AnyRow| {
-        Ok(SumsRow {
-            start: number(row, 0)?,
-            pool: row.try_get(1)?,
-            repo: row.try_get(2)?,
-            sums: sums(row, 3)?,
-        })
-    };
-    rows.iter().map(read).collect()
-}
-
-/// The columns of [`SUMS`], from this one on.
-pub(super) fn sums(row: &AnyRow, from: usize) -> Result<Sums, sqlx::Error> {
-    let count = |at: usize| number(row, from + at);
-    Ok(Sums {
-        jobs: count(0)?,
-        succeeded: count(1)?,
-        failed: count(2)?,
-        cancelled: count(3)?,
-        lost: count(4)?,
-        never_ran: count(5)?,
-        wait_ms: count(6)?,
-        run_ms: count(7)?,
-        runners: count(8)?,
-        barren: count(9)?,
-        idle_ms: count(10)?,
-        waits: Buckets::parse(&row.try_get::<String, _>(from + 11)?),
-        runs: Buckets::parse(&row.try_get::<String, _>(from + 12)?),
-    })
-}
-
-/// How runners were used, hour by hour.
-pub(super) async fn usage(
-    pool: &AnyPool,
-    instance: &str,
-    since: Time,
-    of: Option<&str>,
-) -> Result<Vec<UsageRecord>, sqlx::Error> {
-    let mut sql =
-        "SELECT pool, hour, seen_ms, busy_ms, idle_ms, other_ms, max_runners, max_busy, max_waiting \
-                   FROM pool_usage WHERE instance = $1 AND hour >= $2"
-            .to_owned();
-    let mut values = vec![Value::Text(instance.to_owned()), Value::Number(int(since.0))];
-    if let Some(of) = of {
-        values.push(Value::Text(of.to_owned()));
-        sql.push_str(" AND pool = $3");
-    }
-    let rows = bound(sqlx::query(sqlx::AssertSqlSafe(sql)), values).fetch_all(pool).await?;
-    let read = |row: &AnyRow| {
-        Ok(UsageRecord {
-            pool: row.try_get(0)?,
-            hour: Time(number(row, 1)?),
-            seen_ms: number(row, 2)?,
-            busy_ms: number(row, 3)?,
-            idle_ms: number(row, 4)?,
-            other_ms: number(row, 5)?,
-            max_runners: small(row, 6)?,
-            max_busy: small(row, 7)?,
-            max_waiting: small(row, 8)?,
-        })
-    };
-    rows.iter().map(read).collect()
 }

@@ -21,13 +21,6 @@ pub(super) enum Span {
 }
 
 impl Span {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Hour => "hour",
-            Self::Day => "day",
-        }
-    }
-
     pub(super) fn ms(self) -> u64 {
         match self {
             Self::Hour => HOUR,
@@ -36,8 +29,33 @@ impl Span {
     }
 }
 
-/// Which row: its span, its beginning, the pool, the repository.
-pub(super) type Key = (Span, u64, String, String);
+/// Of whom a row of the table tells. Where many pools serve many repositories, most pairs have a job or two in an hour, and
+/// there are as many rows of pairs as jobs: a question that needs no pairs must not have to add them up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Of {
+    /// Of a pool's jobs of one repository.
+    Pair,
+    /// Of all of a pool.
+    Pool,
+    /// Of all of a repository.
+    Repo,
+}
+
+/// How a row's span, and of whom it tells, is written in the table. Pools and repositories that a row does not tell of are
+/// empty texts there.
+pub(super) fn word(span: Span, of: Of) -> &'static str {
+    match (span, of) {
+        (Span::Hour, Of::Pair) => "hour",
+        (Span::Day, Of::Pair) => "day",
+        (Span::Hour, Of::Pool) => "hour of pool",
+        (Span::Day, Of::Pool) => "day of pool",
+        (Span::Hour, Of::Repo) => "hour of repo",
+        (Span::Day, Of::Repo) => "day of repo",
+    }
+}
+
+/// Which row: its span, of whom, its beginning, the pool, the repository.
+pub(super) type Key = (Span, Of, u64, String, String);
 
 /// What a row holds.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -118,7 +136,9 @@ impl Rollup {
     fn at(&mut self, at: Time, pool: &str, repo: &str, add: impl Fn(&mut Sums)) {
         for span in [Span::Hour, Span::Day] {
             let start = at.0 - at.0 % span.ms();
-            add(self.0.entry((span, start, pool.to_owned(), repo.to_owned())).or_default());
+            for (of, pool, repo) in [(Of::Pair, pool, repo), (Of::Pool, pool, ""), (Of::Repo, "", repo)] {
+                add(self.0.entry((span, of, start, pool.to_owned(), repo.to_owned())).or_default());
+            }
         }
     }
 }

@@ -22,8 +22,10 @@ use super::place::Place;
 use super::query;
 use super::recorder::Recorder;
 use super::recorder::clip;
+use super::series;
 use super::stats;
 use super::store;
+use super::sums;
 use super::trouble;
 use super::writer::Writer;
 use super::writer::noted_head;
@@ -47,6 +49,8 @@ use crate::model::history::JobRecord;
 use crate::model::history::Page;
 use crate::model::history::Record;
 use crate::model::history::RunnerRecord;
+use crate::model::history::Series;
+use crate::model::history::SeriesQuery;
 use crate::model::history::Stats;
 use crate::model::history::StatsQuery;
 
@@ -249,17 +253,16 @@ impl History {
         let now = self.options.clock.now();
         let span = stats::span(query.since, now);
         let since = Time(query.since.0 - query.since.0 % span.ms());
-        let work = async {
-            let rows = query::rollups(&pool, &instance, span, &query).await?;
-            // How a pool's runners were used is not known by repository.
-            let usage = match query.repo {
-                Some(_) => Vec::new(),
-                None => query::usage(&pool, &instance, since, query.pool.as_deref()).await?,
-            };
-            Ok((rows, usage))
-        };
-        let (rows, usage) = self.within(work, PATIENCE).await?;
-        Ok(stats::stats(since, now, span, &rows, &usage))
+        let rows = sums::of_stats(&pool, &instance, span, since, &query);
+        let rows = self.within(rows, PATIENCE).await?;
+        Ok(stats::stats(since, now, span, &rows))
+    }
+
+    async fn steps(&self, query: SeriesQuery) -> Result<Series, ArchiveError> {
+        let (pool, instance) = self.readers()?;
+        let work = sums::of_series(&pool, &instance, &query);
+        let (rows, hours) = self.within(work, PATIENCE).await?;
+        Ok(series::series(&query, self.options.clock.now(), &rows, &hours))
     }
 }
 
@@ -313,6 +316,18 @@ impl Archive for History {
 
     fn stats(&self, query: StatsQuery) -> Recalled<'_, Stats> {
         self.figures(query).boxed()
+    }
+
+    fn series(&self, query: SeriesQuery) -> Recalled<'_, Series> {
+        self.steps(query).boxed()
+    }
+
+    fn runner(&self, name: String) -> Recalled<'_, Option<RunnerRecord>> {
+        async move {
+            let (pool, instance) = self.readers()?;
+            self.within(query::runner_named(&pool, &instance, name), PATIENCE).await
+        }
+        .boxed()
     }
 
     fn copy(&self, to: PathBuf) -> Recalled<'_, ()> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::buckets::ERROR;
-use super::query::SumsRow;
 use super::rollup::DAY;
 use super::rollup::Span;
 use super::rollup::Sums;
+use super::sums::StatsRows;
 use crate::model::Time;
 use crate::model::history::Figures;
 use crate::model::history::Period;
@@ -23,16 +23,18 @@ pub(super) fn span(since: Time, now: Time) -> Span {
 }
 
 /// Adds up.
-pub(super) fn stats(since: Time, now: Time, span: Span, rows: &[SumsRow], usage: &[UsageRecord]) -> Stats {
+pub(super) fn stats(since: Time, now: Time, span: Span, rows: &StatsRows) -> Stats {
     let mut total = Sums::default();
     let mut pools: BTreeMap<&str, Sums> = BTreeMap::new();
     let mut repos: BTreeMap<&str, Sums> = BTreeMap::new();
     let mut periods: BTreeMap<u64, Sums> = BTreeMap::new();
-    for row in rows {
+    for row in &rows.by_pool {
         total.add(&row.sums);
         pools.entry(&row.pool).or_default().add(&row.sums);
-        repos.entry(&row.repo).or_default().add(&row.sums);
         periods.entry(row.start).or_default().add(&row.sums);
+    }
+    for row in &rows.by_repo {
+        repos.entry(&row.repo).or_default().add(&row.sums);
     }
     Stats {
         since: Time(since.0 - since.0 % span.ms()),
@@ -43,7 +45,7 @@ pub(super) fn stats(since: Time, now: Time, span: Span, rows: &[SumsRow], usage:
         total: figures("", &total),
         pools: pools.iter().map(|(name, sums)| figures(name, sums)).collect(),
         repos: by_jobs(repos.iter().map(|(name, sums)| figures(name, sums)).collect()),
-        usage: used(usage),
+        usage: used(&rows.usage),
         periods: periods.iter().map(|(start, sums)| period(*start, sums)).collect(),
     }
 }

@@ -23,25 +23,28 @@ use crate::control::Clock;
 use crate::control::Facade;
 use crate::model::Time;
 use crate::model::history::AuditEntry;
-use crate::model::history::AuditHead;
-use crate::model::history::AuditVerdict;
 use crate::model::history::HistoryQuery;
+use crate::model::history::SeriesQuery;
 use crate::model::history::StatsQuery;
 
 /// How far back statistics go where nobody says.
 const USUAL: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How far back a series goes where nobody says.
+const USUAL_SERIES: Duration = Duration::from_secs(24 * 3600);
 
 /// `/history`, `/audit`, `/stats` and what is below them.
 pub(super) fn routes() -> Router<Facade> {
     Router::new()
         .route("/history", get(jobs))
         .route("/history/runners", get(runners))
+        .route("/history/runners/{name}", get(runner))
         .route("/history/decisions", get(decisions))
         .route("/history/copy", post(copy))
         .route("/audit", get(audit))
         .route("/audit/verify", get(verify))
         .route("/audit/entries/{seq}", get(entry))
         .route("/stats", get(stats))
+        .route("/stats/series", get(series))
 }
 
 /// What may be asked. Moments are RFC 3339, or a time back from now such as `7d`.
@@ -115,6 +118,22 @@ pub(super) async fn runners(State(facade): State<Facade>, query: Questions) -> F
     Ok(Json(dto::Page::of(page.map_err(crate::control::FacadeError::from)?, dto::PastRunner::from)))
 }
 
+/// A runner that is gone, with its post-mortem, by its name at GitHub.
+#[utoipa::path(get, path = "/api/v1/history/runners/{name}", tag = "history", operation_id = "past_runner",
+    params(("name" = String, Path)),
+    responses((status = 200, body = dto::PastRunner)))]
+pub(super) async fn runner(
+    State(facade): State<Facade>,
+    Path(name): Path<String>,
+) -> Result<Json<dto::PastRunner>, Problem> {
+    let found = facade.archive()?.runner(name.clone()).await.map_err(crate::control::FacadeError::from)?;
+    let missing = || {
+        let detail = format!("the history has no runner {name} that is gone");
+        Problem::new(StatusCode::NOT_FOUND, "no_such_runner", detail)
+    };
+    found.map(|runner| Json(runner.into())).ok_or_else(missing)
+}
+
 /// Changes of what pools want, the latest first.
 #[utoipa::path(get, path = "/api/v1/history/decisions", tag = "history", operation_id = "past_decisions",
     params(Asked),
@@ -134,22 +153,22 @@ pub(super) async fn audit(State(facade): State<Facade>, query: Questions) -> Fou
 /// The digest of one entry of the audit trail, by its number.
 #[utoipa::path(get, path = "/api/v1/audit/entries/{seq}", tag = "history", operation_id = "audit_entry",
     params(("seq" = u64, Path)),
-    responses((status = 200, body = Object)))]
+    responses((status = 200, body = dto::AuditHead)))]
 pub(super) async fn entry(
     State(facade): State<Facade>,
     Path(seq): Path<u64>,
-) -> Result<Json<AuditHead>, Problem> {
+) -> Result<Json<dto::AuditHead>, Problem> {
     let found = facade.archive()?.entry(seq).await.map_err(crate::control::FacadeError::from)?;
     let missing = || Problem::new(StatusCode::NOT_FOUND, "no_such_entry", format!("there is no entry {seq}"));
-    found.map(Json).ok_or_else(missing)
+    found.map(|head| Json(head.into())).ok_or_else(missing)
 }
 
 /// Looks through the whole audit trail.
 #[utoipa::path(get, path = "/api/v1/audit/verify", tag = "history", operation_id = "verify_audit",
-    responses((status = 200, body = Object)))]
-pub(super) async fn verify(State(facade): State<Facade>) -> Result<Json<AuditVerdict>, Problem> {
+    responses((status = 200, body = dto::AuditVerdict)))]
+pub(super) async fn verify(State(facade): State<Facade>) -> Result<Json<dto::AuditVerdict>, Problem> {
     let verdict = facade.archive()?.verify().await;
-    Ok(Json(verdict.map_err(crate::control::FacadeError::from)?))
+    Ok(Json(verdict.map_err(crate::control::FacadeError::from)?.into()))
 }
 
 /// What the history comes to.
@@ -162,6 +181,49 @@ pub(super) async fn stats(
     let HistoryQuery { pool, repo, since, .. } = asked(query)?;
     let since = since.unwrap_or_else(|| Clock::system().now() - USUAL);
     Ok(Json(facade.stats(StatsQuery { since, pool, repo }).await?.into()))
+}
+
+/// Of which time, whom and which steps. Moments are RFC 3339, or a time back from now such as `7d`.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskedSeries {
+    pool: Option<String>,
+    repo: Option<String>,
+    /// A day back where nobody says.
+    since: Option<String>,
+    /// Now where nobody says.
+    until: Option<String>,
+    /// A number of whole hours such as `6h` or `1d`; a step of whole days reaches back further than 35 of them. There are 1,000
+    /// steps at most. Where nobody says, an hour up to a week, and a day beyond.
+    step: Option<String>,
+}
+
+impl AskedSeries {
+    fn query(self) -> Result<SeriesQuery, Problem> {
+        let now = Clock::system().now();
+        let at = |given: Option<String>| given.map(|given| moment(&given, now)).transpose();
+        let since = at(self.since)?.unwrap_or(now - USUAL_SERIES);
+        let until = at(self.until)?.unwrap_or(now);
+        let step = self.step.map(|step| {
+            humantime::parse_duration(&step)
+                .map_err(|why| bad(format!("step is no span of time such as 6h: {why}")))
+        });
+        let mut query = SeriesQuery::new(since, until, step.transpose()?, now).map_err(bad)?;
+        (query.pool, query.repo) = (self.pool, self.repo);
+        Ok(query)
+    }
+}
+
+/// What the history came to over time, step by step.
+#[utoipa::path(get, path = "/api/v1/stats/series", tag = "history", operation_id = "stats_series", params(AskedSeries),
+    responses((status = 200, body = dto::Series)))]
+pub(super) async fn series(
+    State(facade): State<Facade>,
+    Query(asked): Query<AskedSeries>,
+) -> Result<Json<dto::Series>, Problem> {
+    let found = facade.archive()?.series(asked.query()?).await;
+    Ok(Json(found.map_err(crate::control::FacadeError::from)?.into()))
 }
 
 /// A copy of the database, as a file.

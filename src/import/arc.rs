@@ -179,9 +179,7 @@ fn group(node: &Node, values: &Node, unit: &mut Unit, notes: &mut Notes) {
     match (name.eq_ignore_ascii_case("default"), has_groups) {
         (true, _) => {}
         (false, true) => unit.line("group", Value::text(name), &node.at, "runnerGroup", ""),
-        (false, false) => {
-            notes.left(&node.at, "runnerGroup", "repositories have no runner groups")
-        }
+        (false, false) => notes.left(&node.at, "runnerGroup", "repositories have no runner groups"),
     }
 }
 

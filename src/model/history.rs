@@ -6,6 +6,14 @@ use std::str::FromStr;
 use serde::Deserialize;
 use serde::Serialize;
 
+mod series;
+
+pub use series::HOURS_KEPT;
+pub use series::Point;
+pub use series::Series;
+pub use series::SeriesQuery;
+pub use series::Use;
+
 use super::Time;
 
 /// What became of a job.

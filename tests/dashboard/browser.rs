@@ -16,6 +16,10 @@ use tokio::time::Instant;
 /// How long the page may take to show something, on a machine with much to do.
 const SOON: Duration = Duration::from_secs(40);
 
+/// How long a script in the page may take: a look for barriers among hundreds of tiles takes its time where others want the
+/// processor, too.
+const SCRIPT: Duration = Duration::from_secs(150);
+
 /// A browser with one window; both end when this is dropped.
 pub(crate) struct Browser {
     driver: Child,
@@ -35,7 +39,7 @@ impl Browser {
             .spawn()
             .expect("chromedriver is there (Debian: chromium-driver)");
         let config = ureq::Agent::config_builder().http_status_as_error(false);
-        let config = config.timeout_global(Some(Duration::from_secs(60))).build();
+        let config = config.timeout_global(Some(SCRIPT + SOON)).build();
         let profile = tempfile::tempdir().unwrap();
         let mut browser = Self { driver, session: String::new(), agent: config.into(), _profile: profile };
         let base = format!("http://127.0.0.1:{port}");
@@ -66,6 +70,7 @@ impl Browser {
         ];
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
+            "timeouts": {"script": SCRIPT.as_millis() as u64},
             "goog:chromeOptions": {"args": arguments},
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
         }}});

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use ghrunner::config::Config;
+use ghrunner::control::Archive;
 use ghrunner::control::Clock;
 use ghrunner::control::Command;
 use ghrunner::control::Explanation;
@@ -14,6 +16,7 @@ use ghrunner::control::PoolState;
 use ghrunner::control::RunnerState;
 use ghrunner::control::Snapshot;
 use ghrunner::control::Why;
+use ghrunner::http::ApiSettings;
 use ghrunner::http::ControlSocket;
 use ghrunner::model::Held;
 use ghrunner::model::HeldReason;
@@ -27,6 +30,7 @@ use ghrunner::model::PostMortem;
 use ghrunner::model::RunnerName;
 use ghrunner::model::Slot;
 use ghrunner::model::Time;
+use ghrunner::model::history::HistoryHealth;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -48,25 +52,54 @@ const POOLS: [(&str, &str, u32); 4] = [
 pub(crate) struct Fake {
     pub(crate) socket: PathBuf,
     pub(crate) publish: watch::Sender<Arc<Snapshot>>,
+    asked: Arc<Mutex<Vec<String>>>,
+    facade: Facade,
     stop: CancellationToken,
     _dir: tempfile::TempDir,
 }
 
 impl Fake {
-    /// With so many runners, and six hours of a past.
+    /// With so many runners, and six hours of a past; without a history.
     pub(crate) fn start(runners: u32) -> Self {
+        Self::with(runners, None)
+    }
+
+    /// With so many runners and that history.
+    pub(crate) fn with(runners: u32, archive: Option<Arc<dyn Archive>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("run/ghrunner.sock");
         let bound = ControlSocket::bind(&socket).unwrap();
         let now = Clock::system().now();
         let (publish, snapshots) = watch::channel(Arc::new(snapshot(runners, 0, now)));
         let (commands, inbox) = mpsc::channel(8);
-        let facade = Facade::new(commands, snapshots);
+        let mut facade = Facade::new(commands, snapshots);
         past(&facade, &publish, runners, now);
-        tokio::spawn(obey(inbox, publish.clone()));
+        if let Some(archive) = archive {
+            facade = facade.with_archive(archive);
+            let health = HistoryHealth { place: "a file".into(), ..HistoryHealth::default() };
+            publish.send_modify(|s| Arc::make_mut(s).history = Some(health));
+        }
+        let asked = Arc::default();
+        tokio::spawn(obey(inbox, publish.clone(), Arc::clone(&asked)));
         let stop = CancellationToken::new();
         tokio::spawn(ghrunner::http::serve(bound, facade.clone(), stop.clone()));
-        Self { socket, publish, stop, _dir: dir }
+        Self { socket, publish, asked, facade, stop, _dir: dir }
+    }
+
+    /// The same over TCP, for whoever has a credential; gives the page's address.
+    pub(crate) fn over_tcp(&self, settings: ApiSettings) -> (String, watch::Sender<Arc<ApiSettings>>) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (settings, follows) = watch::channel(Arc::new(settings));
+        let (facade, stop) = (self.facade.clone(), self.stop.clone());
+        tokio::spawn(ghrunner::http::serve_tcp(listener, 64, facade, follows, stop));
+        (url, settings)
+    }
+
+    /// What was asked of the control loop that changes something.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Snapshot)) {
@@ -109,10 +142,16 @@ fn past(facade: &Facade, publish: &watch::Sender<Arc<Snapshot>>, runners: u32, n
     publish.send_replace(last);
 }
 
-async fn obey(mut inbox: mpsc::Receiver<Command>, publish: watch::Sender<Arc<Snapshot>>) {
+async fn obey(
+    mut inbox: mpsc::Receiver<Command>,
+    publish: watch::Sender<Arc<Snapshot>>,
+    asked: Arc<Mutex<Vec<String>>>,
+) {
+    let note = |words: String| asked.lock().unwrap().push(words);
     while let Some(command) = inbox.recv().await {
         match command {
             Command::DrainPool { pool, drain, answer } => {
+                note(format!("drain {pool} {drain}"));
                 publish.send_modify(|s| {
                     let pools = &mut Arc::make_mut(s).pools;
                     pools.iter_mut().filter(|p| p.report.pool == pool).for_each(|p| p.drained = drain);
@@ -125,13 +164,31 @@ async fn obey(mut inbox: mpsc::Receiver<Command>, publish: watch::Sender<Arc<Sna
                 let stream = futures_util::StreamExt::chain(stream, futures_util::stream::pending());
                 drop(answer.send(Ok(LogStream(Box::pin(stream)))));
             }
-            Command::StopRunner { runner, answer, .. } => drop(answer.send(Ok(RunnerName::new(runner)))),
-            Command::BoostPool { time, answer, .. } => {
-                drop(answer.send(Ok(Clock::system().now() + time)));
+            Command::StopRunner { runner, answer, .. } => {
+                note(format!("stop {runner}"));
+                drop(answer.send(Ok(RunnerName::new(runner))));
+            }
+            Command::BoostPool { pool, count, time, answer } => {
+                note(format!("boost {pool} {count}"));
+                let until = Clock::system().now() + time;
+                set_boost(&publish, &pool, Some((count, until)));
+                drop(answer.send(Ok(until)));
+            }
+            Command::LowerBoost { pool, answer, .. } => {
+                note(format!("lower {pool}"));
+                set_boost(&publish, &pool, None);
+                drop(answer.send(Ok(None)));
             }
             _ => {}
         }
     }
+}
+
+fn set_boost(publish: &watch::Sender<Arc<Snapshot>>, pool: &PoolName, boost: Option<(u32, Time)>) {
+    publish.send_modify(|s| {
+        let pools = &mut Arc::make_mut(s).pools;
+        pools.iter_mut().filter(|p| p.report.pool == *pool).for_each(|p| p.boost = boost);
+    });
 }
 
 /// A fleet of so many runners. `turn` moves each of them on by one phase.

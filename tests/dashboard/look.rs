@@ -17,7 +17,7 @@ const ESCAPE: &str = "\u{E00C}";
 const LEFT: &str = "\u{E012}";
 const RIGHT: &str = "\u{E014}";
 
-fn pictures() -> PathBuf {
+pub(crate) fn pictures() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("dashboard");
     std::fs::create_dir_all(&folder).unwrap();
     folder
@@ -37,14 +37,19 @@ async fn opened(runners: u32, look: impl FnOnce(&Browser, &str) + Send + 'static
     fake
 }
 
-/// Pictures of both widths and themes; in each the page fits and has no barrier for anybody.
 fn pictures_of(browser: &Browser, runners: u32) {
+    browser.until("the runners", &format!("document.querySelectorAll('.tile').length >= {runners}"));
+    pictures_named(browser, &runners.to_string());
+}
+
+/// Pictures of both widths and themes; in each the page fits and has no barrier for anybody.
+pub(crate) fn pictures_named(browser: &Browser, name: &str) {
     let axe = std::env::var("GHRUNNER_AXE").expect("GHRUNNER_AXE names the file axe.min.js");
     let axe = std::fs::read_to_string(axe).unwrap();
-    browser.until("the runners", &format!("document.querySelectorAll('.tile').length >= {runners}"));
     for (width, theme) in [(1440, "light"), (1440, "dark"), (360, "dark"), (360, "light")] {
         browser.look(width, theme);
-        browser.shoot(&pictures().join(format!("{runners}-{width}-{theme}.png")));
+        browser.eval("scrollTo(0, 0)");
+        browser.shoot(&pictures().join(format!("{name}-{width}-{theme}.png")));
         let across = browser.eval("document.documentElement.scrollWidth").as_u64().unwrap();
         assert!(across <= u64::from(width), "{across} is wider than {width}");
         assert_eq!(browser.barriers(&axe), Vec::<String>::new(), "{width} {theme}");

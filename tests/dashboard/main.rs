@@ -17,6 +17,8 @@ mod cli_fleet;
 mod door;
 mod fake;
 mod look;
+mod past;
+mod token;
 mod watch;
 
 use std::time::Duration;

@@ -10,7 +10,9 @@ use ghrunner::model::history::DecisionRecord;
 use ghrunner::model::history::HistoryQuery;
 use ghrunner::model::history::JobRecord;
 use ghrunner::model::history::JobResult;
+use ghrunner::model::history::Point;
 use ghrunner::model::history::Record;
+use ghrunner::model::history::SeriesQuery;
 use ghrunner::model::history::StatsQuery;
 use ghrunner::model::history::UsageRecord;
 
@@ -44,11 +46,14 @@ on_both! {
     what_was_written_is_read_page_by_page_by_every_filter
     what_is_written_twice_counts_once
     stats_are_those_of_the_jobs_themselves
+    a_series_has_every_step_and_the_figures_of_its_jobs
     runners_and_decisions_are_kept_with_all_they_say
     the_trail_survives_a_restart_and_every_tampering_is_noticed
     what_has_had_its_time_goes_and_the_rest_stays_verifiable
     texts_of_others_are_only_texts
 }
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Jobs, one a minute, the last of them now.
 fn jobs(count: u64) -> Vec<JobRecord> {
@@ -188,6 +193,101 @@ async fn stats_are_those_of_the_jobs_themselves(bench: Bench) {
     let one = StatsQuery { since: now - 2 * DAY, pool: Some("gpu".into()), repo: Some("acme/app-1".into()) };
     let stats = history.stats(one).await.unwrap();
     assert!(stats.pools.len() == 1 && stats.repos.len() == 1 && stats.usage.is_empty());
+    // Repositories are summed up by other rows than pools, and come to the same.
+    for (back, pool) in [(2 * DAY, Some("gpu")), (14 * DAY, Some("gpu")), (3 * DAY, None)] {
+        let query = StatsQuery { since: now - back, pool: pool.map(Into::into), repo: None };
+        let stats = history.stats(query).await.unwrap();
+        for figures in &stats.repos {
+            let own = jobs.iter().filter(|job| {
+                job.repo == figures.name
+                    && job.ended >= stats.since
+                    && pool.is_none_or(|pool| job.pool == pool)
+            });
+            assert_eq!(figures.jobs, own.count() as u64, "{back:?} {pool:?} {}", figures.name);
+        }
+        assert_eq!(stats.repos.iter().map(|figures| figures.jobs).sum::<u64>(), stats.total.jobs);
+    }
+    history.end().await;
+}
+
+/// The series of the last so many hours, and the jobs of each of its steps.
+async fn steps<'a>(
+    history: &impl Archive,
+    jobs: &'a [JobRecord],
+    (back, step): (Duration, u32),
+    (pool, repo): (Option<&str>, Option<&str>),
+) -> Vec<(Point, Vec<&'a JobRecord>)> {
+    let now = Clock::system().now();
+    let mut query = SeriesQuery::new(now - back, now, Some(HOUR * step), now).unwrap();
+    (query.pool, query.repo) = (pool.map(Into::into), repo.map(Into::into));
+    let series = history.series(query.clone()).await.unwrap();
+    assert_eq!(series.points.len() as u64, query.count());
+    let fits = |job: &&JobRecord| {
+        pool.is_none_or(|pool| job.pool == pool) && repo.is_none_or(|repo| job.repo == repo)
+    };
+    let within = |point: &Point| {
+        let span = point.start..point.start + HOUR * step;
+        jobs.iter().filter(fits).filter(|job| span.contains(&job.ended)).collect()
+    };
+    series
+        .points
+        .into_iter()
+        .map(|point| {
+            let jobs = within(&point);
+            (point, jobs)
+        })
+        .collect()
+}
+
+async fn a_series_has_every_step_and_the_figures_of_its_jobs(bench: Bench) {
+    let now = Clock::system().now();
+    let jobs: Vec<JobRecord> = (0..3000).map(|n| job(n, now - HOUR * (n as u32 % 400 / 3 * 3))).collect();
+    bench.fill(records(&jobs)).await;
+    let usage = |pool: &str, busy_ms, max_busy| {
+        Record::Usage(Box::new(UsageRecord {
+            pool: pool.into(),
+            hour: Time((now - HOUR * 2).0 / 3_600_000 * 3_600_000),
+            seen_ms: 1000,
+            busy_ms,
+            idle_ms: 500,
+            max_busy,
+            ..UsageRecord::default()
+        }))
+    };
+    bench.fill(vec![usage("build", 2500, 4), usage("gpu", 500, 1)]).await;
+    let history = open(&bench).await;
+    for whom in
+        [(None, None), (Some("gpu"), None), (None, Some("acme/app-1")), (Some("gpu"), Some("acme/app-1"))]
+    {
+        // By the hour, by several, and by the day.
+        for (back, step) in [(DAY, 1), (DAY * 7, 6), (DAY * 14, 24)] {
+            let points = steps(&*history, &jobs, (back, step), whom).await;
+            assert!(points.iter().any(|(point, _)| point.jobs > 0));
+            for (point, own) in points {
+                let failed = own.iter().filter(|job| job.result == JobResult::Failed).count() as u64;
+                assert_eq!((point.jobs, point.failed), (own.len() as u64, failed), "{whom:?} {point:?}");
+                if own.is_empty() {
+                    assert_eq!((point.wait.count, point.wait.p99_ms), (0, 0));
+                    continue;
+                }
+                for (told, part) in
+                    [(point.wait.p50_ms, 0.5), (point.wait.p95_ms, 0.95), (point.wait.p99_ms, 0.99)]
+                {
+                    let want = exact(&own, JobRecord::wait_ms, part);
+                    assert!((told as f64 / want - 1.0).abs() <= 0.046, "{told} for {want}");
+                }
+            }
+        }
+    }
+    let used = |points: Vec<(Point, Vec<&JobRecord>)>| {
+        points.into_iter().filter_map(|(p, _)| p.usage).collect::<Vec<_>>()
+    };
+    // Of both pools: what they worked is added up, what was looked at is the same time.
+    let [both] = &used(steps(&*history, &jobs, (DAY, 1), (None, None)).await)[..] else { panic!() };
+    assert_eq!((both.seen_ms, both.busy_ms, both.idle_ms, both.max_busy), (1000, 3000, 1000, 4));
+    let [gpu] = &used(steps(&*history, &jobs, (DAY * 7, 6), (Some("gpu"), None)).await)[..] else { panic!() };
+    assert_eq!((gpu.seen_ms, gpu.busy_ms, gpu.max_busy), (1000, 500, 1));
+    assert!(used(steps(&*history, &jobs, (DAY, 1), (None, Some("acme/app-1"))).await).is_empty());
     history.end().await;
 }
 
@@ -209,6 +309,8 @@ async fn runners_and_decisions_are_kept_with_all_they_say(bench: Bench) {
     let history = open(&bench).await;
     let query = HistoryQuery { limit: 100, ..HistoryQuery::default() };
     assert_eq!(history.runners(query.clone()).await.unwrap().items, runners);
+    assert_eq!(history.runner(runners[3].runner.clone()).await.unwrap().as_ref(), Some(&runners[3]));
+    assert_eq!(history.runner("ghrunner-build".into()).await.unwrap(), None);
     assert_eq!(history.decisions(query).await.unwrap().items, [decision]);
     let stats = history.stats(StatsQuery { since: now - DAY, ..StatsQuery::default() }).await.unwrap();
     let idle: u64 = runners.iter().map(|runner| runner.idle_ms()).sum();

@@ -38,6 +38,12 @@ async function reason(answer) {
 
 export const get = async (path) => (await request(path)).json();
 
+// The parameters of a question, of those that are given.
+export function query(parts) {
+  const given = Object.entries(parts).filter(([, value]) => value !== '' && value != null);
+  return given.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join('&');
+}
+
 // Does something, and gives the daemon's sentence about it.
 export async function act(path, body = null, method = 'POST') {
   const options = { method };

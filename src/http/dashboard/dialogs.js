@@ -6,7 +6,12 @@ import { $, el, set, toast } from './dom.js';
 const LINES = 4000;
 let role = null;
 
-export const setRole = (value) => { role = value; };
+// False where another role was known before.
+export function setRole(value) {
+  const same = role === null || role === value;
+  role = value;
+  return same;
+}
 export const mayOperate = () => role === 'operate';
 
 // A dialog with a title, that Escape and its button close. It is gone when it is closed.
@@ -104,12 +109,15 @@ export function askToken(problem) {
       problem && el('p.problem', { role: 'alert' }, problem), secret.node, el('div.dialog-foot', {}, el('button.main', { type: 'submit' }, 'Go on')));
     const d = dialog('Token for ghrunner', [form]);
     d.foot.remove();
+    let answered = false;
+    // Escape closes it all the same where nobody has touched the page yet: then it is asked anew.
     d.addEventListener('cancel', (event) => event.preventDefault());
+    d.addEventListener('close', () => (answered ? given() : askToken(problem).then(given)));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       token.set(secret.input.value.trim());
+      answered = true;
       d.close();
-      given();
     });
   });
 }

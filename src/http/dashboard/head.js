@@ -89,6 +89,7 @@ function notices(status) {
   const add = (tone, head, of) => list.push({ tone, head, text: of });
   if (status.engine_error) add('bad', 'The engine does not answer.', status.engine_error);
   if (status.config.error) add('bad', 'The configuration file is refused.', status.config.error);
+  if (status.history?.trouble) add('warn', 'The history is not written.', `${status.history.trouble}${status.history.lost ? `; ${plural(status.history.lost, 'record')} were lost` : ''}`);
   for (const c of status.credentials) {
     if (c.refused) add('bad', `The credential ${c.name} is refused.`, c.refused);
     if (c.limited) add('warn', `GitHub limits ${c.name}.`, `${c.limited.reason}; nothing is sent until ${clock(c.limited.until)}`);

@@ -6,6 +6,7 @@ import { $, set, text } from './dom.js';
 import * as ended from './ended.js';
 import * as feed from './feed.js';
 import * as head from './head.js';
+import * as past from './past.js';
 import * as plots from './plots.js';
 import * as pools from './pools.js';
 import * as queue from './queue.js';
@@ -22,7 +23,7 @@ function draw() {
   setTimeout(() => {
     due = false;
     if (!fleet.status) return;
-    for (const part of [head, pools, queue, runners, ended, feed, plots]) part.draw();
+    for (const part of [head, pools, queue, runners, ended, feed, plots, past]) part.draw();
   }, document.hidden ? 1000 : 30);
 }
 
@@ -43,7 +44,8 @@ async function identify() {
   for (;;) {
     try {
       const me = await get('whoami');
-      setRole(me.role);
+      // What a role may do is made with the page's parts: for another one they are made anew.
+      if (!setRole(me.role)) location.reload();
       text($('who'), `${me.who}${me.role === 'operate' ? '' : ', may look'}`);
       return;
     } catch (error) {
@@ -60,7 +62,7 @@ async function identify() {
   }
 }
 
-async function past() {
+async function samples() {
   try {
     const last = fleet.samples.at(-1);
     const trend = await get(last ? `trend?since=${encodeURIComponent(last.at)}` : 'trend');
@@ -73,9 +75,12 @@ async function past() {
 
 async function main() {
   for (const part of [queue, runners, ended, feed, plots]) part.start();
+  let begun = false;
   for (;;) {
     await identify();
-    await past();
+    if (!begun) past.start();
+    begun = true;
+    await samples();
     await new Promise((refused) => {
       listen({
         event(name, data) {
@@ -84,7 +89,7 @@ async function main() {
           return good;
         },
         state(state, since, left, error) {
-          if (state === 'live' && $('connection').dataset.state === 'lost') past();
+          if (state === 'live' && $('connection').dataset.state === 'lost') samples();
           connection(state, since, left, error);
         },
         refused,

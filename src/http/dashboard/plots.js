@@ -1,15 +1,10 @@
 // Waiting and use over the last hours: three plots over the same time, with one cursor, and the same as a table.
 
+import { BOTTOM, HEIGHT, LEFT, RIGHT, TOP, cursorLine, figure, keyOf, moment, nice, stepped, svg, tell, upright } from './chart.js';
 import { $, cell, el, row, set, table, text } from './dom.js';
 import { fleet, nowMs } from './store.js';
 import { clock, duration, full } from './words.js';
 
-const SVG = 'http://www.w3.org/2000/svg';
-const HEIGHT = 168;
-const LEFT = 46;
-const RIGHT = 10;
-const TOP = 8;
-const BOTTOM = 22;
 const BUCKETS = 12;
 
 const runnersOf = (s) => s.busy + s.idle + s.coming + s.other;
@@ -28,36 +23,16 @@ const nodes = [];
 // The moment that is read, or none: then the latest is.
 let cursor = null;
 
-const svg = (name, attributes = {}, ...children) => {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-};
-
 export function start() {
   for (const plot of PLOTS) {
-    const reading = el('span', {});
-    const picture = svg('svg', { tabindex: '0', role: 'slider', 'aria-label': `${plot.title} over time`, 'aria-valuemin': '0', 'aria-orientation': 'horizontal' });
-    const keys = el('ul.keys', {}, plot.keys.map(([name, word]) => el('li', {}, keyOf(name), word)));
-    const figure = el('figure.plot', {}, el('figcaption', {}, el('b', {}, `${plot.title}`), reading), picture, keys);
-    $('plot-grid').append(figure);
-    picture.addEventListener('pointermove', (event) => point(picture, event));
-    picture.addEventListener('pointerdown', (event) => point(picture, event));
-    picture.addEventListener('pointerleave', () => read(null));
-    picture.addEventListener('blur', () => read(null));
-    picture.addEventListener('keydown', step);
-    nodes.push({ plot, picture, reading });
+    const keys = plot.keys.map(([name, word]) => el('li', {}, keyOf(name), word));
+    const made = figure(plot.title, keys, { point, step });
+    $('plot-grid').append(made.node);
+    nodes.push({ plot, ...made });
   }
   $('range').addEventListener('change', draw);
   document.querySelector('.table-of').addEventListener('toggle', draw);
   new ResizeObserver(() => draw()).observe($('plot-grid'));
-}
-
-function keyOf(name) {
-  const key = el(name ? 'span.key' : 'span.key.line-key', { 'aria-hidden': 'true' });
-  if (name) key.style.background = `var(--${name})`;
-  return key;
 }
 
 function shown() {
@@ -69,14 +44,14 @@ function shown() {
 export function draw() {
   if (!fleet.status) return;
   const view = shown();
-  for (const node of nodes) picture(node, view);
+  for (const node of nodes) paint(node, view);
   readings(view);
   if (document.querySelector('.table-of').open) asTable(view);
 }
 
 const scale = (view, width) => (t) => LEFT + ((t - view.from) / (view.end - view.from)) * (width - LEFT - RIGHT);
 
-function picture({ plot, picture: node }, view) {
+function paint({ plot, picture: node }, view) {
   const width = node.clientWidth || 400;
   const x = scale(view, width);
   const points = thin(view.samples, width);
@@ -99,7 +74,7 @@ function picture({ plot, picture: node }, view) {
     }
     if (plot.line) parts.push(svg('path', { class: 'stroke dashed s-target', d: steps(run, x, y, plot.line) }));
   }
-  parts.push(svg('line', { class: 'cursor', y1: TOP, y2: HEIGHT - BOTTOM, visibility: 'hidden' }));
+  parts.push(cursorLine());
   node.replaceChildren(...parts);
 }
 
@@ -142,48 +117,27 @@ function area(run, x, y, below, above) {
   return `${steps(run, x, y, above)}${back.replace(/V[\d.]+(?=V)/g, '')}Z`;
 }
 
-// Steps of 1, 2 or 5 times a power of ten, in whole numbers, four or five of them.
-function nice(most) {
-  const rough = Math.max(most, 1) / 4;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const width = Math.max(1, [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? 1);
-  const count = Math.max(1, Math.ceil(Math.max(most, 1) / width));
-  return Array.from({ length: count + 1 }, (_, n) => n * width);
-}
-
 function* axes(plot, view, width, x, y, ticks) {
-  for (const tick of ticks) {
-    yield svg('line', { class: 'gridline', x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) });
-    yield svg('text', { x: LEFT - 6, y: y(tick) + 4, 'text-anchor': 'end' }, String(tick));
-  }
-  yield svg('text', { x: 10, y: (HEIGHT - BOTTOM) / 2 + 4, 'text-anchor': 'middle', transform: `rotate(-90 10 ${(HEIGHT - BOTTOM) / 2})` }, plot.unit);
+  yield* upright(width, y, ticks, plot.unit);
   const span = (view.end - view.from) / 60000;
   const every = [5, 10, 20, 30, 60, 120].find((minutes) => span / minutes <= Math.max(2, width / 90)) * 60000;
   const offset = new Date().getTimezoneOffset() * 60000;
   for (let t = Math.ceil((view.from - offset) / every) * every + offset; t <= view.end; t += every) {
-    if (x(t) > LEFT + 12 && x(t) < width - RIGHT - 12) yield svg('text', { x: x(t), y: HEIGHT - 6, 'text-anchor': 'middle' }, clock(t, false));
-    yield svg('line', { class: 'gridline', x1: x(t), x2: x(t), y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM + 4 });
+    yield* moment(width, x(t), clock(t, false));
   }
 }
 
 // ---- Reading ----
 
-function point(node, event) {
+function point(part) {
   const view = shown();
-  const box = node.getBoundingClientRect();
-  const part = (event.clientX - box.left - LEFT) / (box.width - LEFT - RIGHT);
-  read(view.from + Math.min(Math.max(part, 0), 1) * (view.end - view.from));
+  read(part === null ? null : view.from + part * (view.end - view.from));
 }
 
 function step(event) {
   const { samples } = shown();
-  if (!samples.length) return;
-  const at = indexAt(samples);
-  const far = Math.max(1, Math.round(samples.length / 20));
-  const to = { ArrowLeft: at - 1, ArrowDown: at - 1, ArrowRight: at + 1, ArrowUp: at + 1, PageDown: at - far, PageUp: at + far, Home: 0, End: samples.length - 1 }[event.key];
-  if (to === undefined) return;
-  event.preventDefault();
-  read(samples[Math.min(Math.max(to, 0), samples.length - 1)].t);
+  const to = samples.length ? stepped(event, indexAt(samples), samples.length) : null;
+  if (to !== null) read(samples[to].t);
 }
 
 function indexAt(samples) {
@@ -201,16 +155,10 @@ function read(moment) {
 function readings(view) {
   const at = indexAt(view.samples);
   const sample = view.samples[at];
-  for (const { plot, picture: node, reading } of nodes) {
-    const words = sample ? `${cursor === null ? 'now' : clock(sample.t)}: ${plot.words(cursor === null ? fleet.now : sample)}` : 'no sample yet';
-    text(reading, words);
-    for (const [name, value] of [['aria-valuemax', Math.max(view.samples.length - 1, 0)], ['aria-valuenow', Math.max(at, 0)], ['aria-valuetext', words]]) node.setAttribute(name, value);
-    const line = node.querySelector('.cursor');
-    if (!line) continue;
-    const x = sample ? scale(view, node.clientWidth || 400)(sample.t) : 0;
-    line.setAttribute('x1', x);
-    line.setAttribute('x2', x);
-    line.setAttribute('visibility', cursor === null || !sample ? 'hidden' : 'visible');
+  for (const node of nodes) {
+    const words = sample ? `${cursor === null ? 'now' : clock(sample.t)}: ${node.plot.words(cursor === null ? fleet.now : sample)}` : 'no sample yet';
+    const x = cursor === null || !sample ? null : scale(view, node.picture.clientWidth || 400)(sample.t);
+    tell(node, words, at, view.samples.length, x);
   }
 }
 

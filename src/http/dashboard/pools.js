@@ -24,7 +24,8 @@ function make(pool) {
   if (mayOperate()) {
     p.drain = el('button', { type: 'button', onclick: () => drain(fleet.pools.get(pool.name)) });
     p.boost = el('button', { type: 'button', 'aria-label': `Boost pool ${pool.name}`, onclick: () => boost(fleet.pools.get(pool.name)) }, 'Boost…');
-    p.actions.append(p.drain, p.boost);
+    p.lower = el('button', { type: 'button', 'aria-label': `End the boost of pool ${pool.name}`, onclick: () => perform(`pools/${encodeURIComponent(pool.name)}/scale-down`, {}) }, 'End boost');
+    p.actions.append(p.drain, p.boost, p.lower);
   }
   return node;
 }
@@ -35,7 +36,8 @@ function mend(node, pool) {
   const { p } = node;
   const have = total(pool);
   set(node, { 'data-drained': String(pool.drained) });
-  keyed(p.badges, [pool.drained && 'drained', !pool.declared && 'not in the file'].filter(Boolean), (b) => b, (b) => el('span.badge', {}, b), () => {});
+  const boosted = pool.boost && `${plural(pool.boost.count, 'more', 'more')} until ${clock(pool.boost.until, false)}`;
+  keyed(p.badges, [pool.drained && 'drained', boosted, !pool.declared && 'not in the file'].filter(Boolean), (b) => b, (b) => el('span.badge', {}, b), () => {});
   text(p.have, String(have));
   text(p.target, String(pool.target));
   text(p.max, String(pool.max));
@@ -53,6 +55,7 @@ function mend(node, pool) {
     text(p.drain, pool.drained ? 'Resume' : 'Drain');
     set(p.drain, { 'aria-label': `${pool.drained ? 'Resume' : 'Drain'} pool ${pool.name}` });
     p.boost.disabled = pool.drained;
+    p.lower.hidden = !pool.boost;
   }
 }
 

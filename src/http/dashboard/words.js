@@ -18,11 +18,19 @@ export function duration(seconds) {
   return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
 }
 
+// Milliseconds: `80 ms`, `4.2 s`, and then as above; a dash where there are none of which to tell.
+export function span(ms, count = 1) {
+  if (!count) return '–';
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  return ms < 10e3 ? `${Math.round(ms / 100) / 10} s` : ms < 600e3 && ms >= 60e3 ? `${Math.floor(ms / 60e3)} min ${String(Math.floor(ms / 1000) % 60).padStart(2, '0')} s` : duration(ms / 1000);
+}
+
 const two = (n) => String(n).padStart(2, '0');
 export const clock = (when, seconds = true) => {
   const d = new Date(when);
   return `${two(d.getHours())}:${two(d.getMinutes())}${seconds ? `:${two(d.getSeconds())}` : ''}`;
 };
+export const day = (when) => new Date(when).toLocaleDateString(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
 export const full = (when) => new Date(when).toLocaleString();
 
 export function bytes(n) {

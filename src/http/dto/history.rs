@@ -4,6 +4,9 @@ use serde::Deserialize;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Bar;
+use super::Figures;
+use super::PoolUse;
 use super::Timestamp;
 use crate::model::history;
 
@@ -225,20 +228,15 @@ pub struct Stats {
     /// The part by which a percentile may be wrong.
     pub error: f64,
     /// All together.
-    #[schema(value_type = Object)]
-    pub total: history::Figures,
+    pub total: Figures,
     /// Pool by pool.
-    #[schema(value_type = Vec<Object>)]
-    pub pools: Vec<history::Figures>,
+    pub pools: Vec<Figures>,
     /// Repository by repository, those with most jobs first.
-    #[schema(value_type = Vec<Object>)]
-    pub repos: Vec<history::Figures>,
+    pub repos: Vec<Figures>,
     /// How runners were used, pool by pool.
-    #[schema(value_type = Vec<Object>)]
-    pub usage: Vec<history::PoolUse>,
+    pub usage: Vec<PoolUse>,
     /// How the waits are spread.
-    #[schema(value_type = Vec<Object>)]
-    pub waits: Vec<history::Bar>,
+    pub waits: Vec<Bar>,
     /// Period by period.
     pub periods: Vec<Period>,
 }
@@ -257,11 +255,11 @@ impl From<history::Stats> for Stats {
             until: stats.until.into(),
             period_ms: stats.period_ms,
             error: stats.error,
-            total: stats.total,
-            pools: stats.pools,
-            repos: stats.repos,
-            usage: stats.usage,
-            waits: stats.waits,
+            total: stats.total.into(),
+            pools: stats.pools.into_iter().map(Into::into).collect(),
+            repos: stats.repos.into_iter().map(Into::into).collect(),
+            usage: stats.usage.into_iter().map(Into::into).collect(),
+            waits: stats.waits.into_iter().map(Into::into).collect(),
             periods: stats.periods.into_iter().map(period).collect(),
         }
     }
@@ -281,11 +279,11 @@ impl From<Stats> for history::Stats {
             until: stats.until.0,
             period_ms: stats.period_ms,
             error: stats.error,
-            total: stats.total,
-            pools: stats.pools,
-            repos: stats.repos,
-            usage: stats.usage,
-            waits: stats.waits,
+            total: stats.total.into(),
+            pools: stats.pools.into_iter().map(Into::into).collect(),
+            repos: stats.repos.into_iter().map(Into::into).collect(),
+            usage: stats.usage.into_iter().map(Into::into).collect(),
+            waits: stats.waits.into_iter().map(Into::into).collect(),
             periods: stats.periods.into_iter().map(period).collect(),
         }
     }

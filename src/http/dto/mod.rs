@@ -2,6 +2,7 @@
 //!
 //! Fields are only ever added. Times are RFC 3339 with milliseconds, in UTC; words (phases, modes, kinds) are lower-case.
 
+mod figures;
 mod fleet;
 mod history;
 mod jobs;
@@ -9,10 +10,18 @@ mod level;
 mod live;
 mod plan;
 mod probes;
+mod series;
 mod status;
 mod steering;
 mod time;
 
+pub use figures::AuditHead;
+pub use figures::AuditVerdict;
+pub use figures::Bar;
+pub use figures::Figures;
+pub use figures::PoolUse;
+pub use figures::Spread;
+pub use figures::Use;
 pub use fleet::Boosted;
 pub use fleet::Container;
 pub use fleet::Ended;
@@ -45,6 +54,8 @@ pub use plan::Plan;
 pub use plan::PoolPlan;
 pub use probes::Health;
 pub use probes::Ready;
+pub use series::Point;
+pub use series::Series;
 pub use status::ConfigFile;
 pub use status::Credential;
 pub use status::Engine;
