@@ -32,6 +32,7 @@ pub use preview::preview;
 
 use crate::config;
 use crate::config::Config;
+use crate::control::Apply;
 use crate::control::Archive;
 use crate::control::Clock;
 use crate::control::Control;
@@ -187,11 +188,7 @@ async fn live(
         load: bringing(load, sources.settings.clone(), over_tcp, traces.clone()),
         demand: sources.view.clone(),
         wanted: sources.wanted.clone(),
-        apply: Box::new(move |old, new| {
-            github.replace(ports::credentials(new, &secrets));
-            registry.write().unwrap_or_else(PoisonError::into_inner).clone_from(&new.engine.registry_auth);
-            changed_settings(&begun_with, old, new)
-        }),
+        apply: applying(github, registry, secrets, begun_with),
         stop: stop.clone(),
         heartbeat: heartbeat(),
     };
@@ -247,6 +244,20 @@ fn served(facade: Facade, options: &Options, stop: CancellationToken) -> http::A
 fn level(options: &Options) -> http::LogLevel {
     let set = |level: &str| systemd::set_log_level(level).map_err(|why| why.to_string());
     http::LogLevel::new(options.log_level.clone(), set)
+}
+
+/// Puts into effect what an edit changed outside of the loop.
+fn applying(
+    github: Arc<github::Client>,
+    registry: RegistrySource,
+    secrets: Arc<Secrets>,
+    begun_with: Config,
+) -> Apply {
+    Box::new(move |old, new| {
+        github.replace(ports::credentials(new, &secrets));
+        registry.write().unwrap_or_else(PoisonError::into_inner).clone_from(&new.engine.registry_auth);
+        changed_settings(&begun_with, old, new)
+    })
 }
 
 /// Tells what an edit changed, and gives what waits for a restart: until there is one, or the file says again what it said

@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::http::dto;
+use crate::http::dto::Figures;
+use crate::http::dto::PoolUse;
 use crate::http::dto::Timestamp;
 use crate::mcp::cut::few;
 use crate::mcp::cut::short;
-use crate::model::history::Figures;
-use crate::model::history::PoolUse;
 
 /// The last lines of a runner's output that are shown.
 const LINES: usize = 8;
