@@ -30,7 +30,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("systemd", &["model", "config"], &["bollard", "octocrab", "axum", "clap"]),
     ("http", &["model", "control", "github", "engine", "demand"], &["bollard", "octocrab", "clap", "sqlx"]),
     ("client", &["model", "http"], &["bollard", "octocrab", "axum", "clap", "sqlx"]),
-    ("mcp", &["model", "http"], &["bollard", "octocrab", "axum", "clap", "sqlx"]),
+    ("mcp", &["model", "http", "client"], &["bollard", "octocrab", "axum", "clap", "sqlx"]),
     (
         "cli",
         &[

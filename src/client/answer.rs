@@ -41,6 +41,18 @@ impl Answer {
     }
 }
 
+/// What an answer comes to that did not come over the wire: its body, and the path of the next page where there is one.
+///
+/// # Errors
+/// A refusal.
+pub(crate) fn settled(
+    head: &http::response::Parts,
+    body: Bytes,
+) -> Result<(Bytes, Option<String>), ClientError> {
+    let answer = Answer::new(head.status, &head.headers, body).accepted()?;
+    Ok((answer.body, answer.link))
+}
+
 /// The path of the next page, where there is one (`Link: </path>; rel="next"`).
 fn next_page(headers: &HeaderMap) -> Option<String> {
     let link = headers.get("link")?.to_str().ok()?;

@@ -15,6 +15,7 @@ use futures_util::Stream;
 use futures_util::StreamExt as _;
 use futures_util::TryStreamExt as _;
 use futures_util::stream;
+use http::Method;
 use http::Uri;
 use http_body_util::BodyExt as _;
 use http_body_util::Full;
@@ -111,6 +112,18 @@ impl Client {
     pub async fn ask<T>(&self, call: Call<T>) -> Result<T, ClientError> {
         let answer = self.whole(&call.request).await?.accepted()?;
         (call.read)(&answer.body)
+    }
+
+    /// One exchange, for a part of this crate that has words of its own for what it asks: the answer's body, and the path of
+    /// the next page where there is one.
+    pub(crate) async fn carry(
+        &self,
+        method: Method,
+        target: &str,
+        body: Option<String>,
+    ) -> Result<(Bytes, Option<String>), ClientError> {
+        let answer = self.whole(&Request::at(method, target, body)).await?.accepted()?;
+        Ok((answer.body, answer.link))
     }
 
     /// A list, all its pages together.

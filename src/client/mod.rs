@@ -67,6 +67,7 @@ mod pager;
 mod request;
 mod tls;
 
+pub(crate) use answer::settled;
 pub use awaiting::Client;
 pub use endpoint::Endpoint;
 pub use error::ClientError;

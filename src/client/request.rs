@@ -32,6 +32,11 @@ impl Request {
         Self { method, path, query: Vec::new(), body: None, last_event: None, patience: PATIENCE }
     }
 
+    /// Of path and query as they are sent.
+    pub(super) fn at(method: Method, target: &str, body: Option<String>) -> Self {
+        Self { path: target.to_owned(), body, ..Self::new(method, &[]) }
+    }
+
     /// The same below `/api/v1`.
     pub(super) fn v1(method: Method, segments: &[&str]) -> Self {
         let request = Self::new(method, segments);

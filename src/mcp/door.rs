@@ -3,10 +3,12 @@
 use futures_util::future::BoxFuture;
 use http::Extensions;
 use http::Method;
+use http::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::client::ClientError;
 use crate::http::Problem;
 use crate::model::percent::encode;
 
@@ -122,25 +124,28 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Problem> {
 
 fn malformed(error: &serde_json::Error) -> Problem {
     let detail = format!("the daemon's answer makes no sense to this version of ghrunner: {error}");
-    Problem::new(http::StatusCode::BAD_GATEWAY, "malformed", detail)
+    Problem::new(StatusCode::BAD_GATEWAY, "malformed", detail)
 }
 
-/// What an answer of the API means, whichever door it came through.
-pub(super) fn settle(head: &http::response::Parts, body: bytes::Bytes) -> Result<Answer, Problem> {
-    if head.status.is_success() {
-        let next = head.headers.get(http::header::LINK).and_then(|link| next_page(link.to_str().ok()?));
-        return Ok(Answer { body, next });
-    }
-    Err(serde_json::from_slice(&body).unwrap_or_else(|_| {
-        let detail = format!("the daemon answered with {} and no reason", head.status);
-        Problem::new(http::StatusCode::BAD_GATEWAY, "malformed", detail)
-    }))
-}
-
-/// The path of the next page (`</path>; rel="next"`).
-fn next_page(link: &str) -> Option<String> {
-    let (path, rest) = link.strip_prefix('<')?.split_once('>')?;
-    (path.starts_with('/') && rest.contains("rel=\"next\"")).then(|| path.to_owned())
+/// What a call that came to nothing means, as the daemon itself would say it.
+pub(super) fn problem(error: ClientError) -> Problem {
+    let (status, code) = match error {
+        ClientError::Refused(problem) => return *problem,
+        ClientError::NotRunning { .. } => (StatusCode::SERVICE_UNAVAILABLE, "not_running"),
+        ClientError::Permission { .. } => (StatusCode::FORBIDDEN, "forbidden"),
+        ClientError::Late { .. } => (StatusCode::GATEWAY_TIMEOUT, "too_slow"),
+        ClientError::Malformed(_) => (StatusCode::BAD_GATEWAY, "malformed"),
+        _ => (StatusCode::BAD_GATEWAY, "broken"),
+    };
+    let detail = match &error {
+        ClientError::NotRunning { .. } => {
+            format!(
+                "{error}: ghrunner is not running; `systemctl status ghrunner` says why, and --socket names another socket"
+            )
+        }
+        _ => error.to_string(),
+    };
+    Problem::new(status, code, detail)
 }
 
 /// A path of the API with a name in it.
@@ -168,10 +173,18 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_without_a_problem_is_one_all_the_same() {
-        let (head, ()) = http::Response::builder().status(502).body(()).unwrap().into_parts();
-        let problem = settle(&head, bytes::Bytes::from_static(b"<html>")).unwrap_err();
-        assert_eq!(problem.code, "malformed");
-        assert!(problem.detail.contains("502"), "{}", problem.detail);
+    fn a_refusal_keeps_its_words_and_any_other_trouble_gets_some() {
+        let refused = Problem::new(StatusCode::NOT_FOUND, "no_such_pool", "there is no pool x");
+        assert_eq!(problem(ClientError::Refused(Box::new(refused))).code, "no_such_pool");
+        let away = problem(ClientError::NotRunning { at: "/run/x.sock".to_owned() });
+        assert_eq!((away.code.as_str(), away.status), ("not_running", 503));
+        assert!(
+            away.detail.contains("/run/x.sock") && away.detail.contains("systemctl status"),
+            "{}",
+            away.detail
+        );
+        let late = problem(ClientError::Late { after: std::time::Duration::from_secs(60) });
+        assert_eq!(late.code, "too_slow");
+        assert!(late.detail.contains("60 s"), "{}", late.detail);
     }
 }

@@ -8,7 +8,8 @@ use http::header::CONTENT_TYPE;
 use super::door::Answer;
 use super::door::Call;
 use super::door::Door;
-use super::door::settle;
+use super::door::problem;
+use crate::client::settled;
 use crate::http::Inside;
 use crate::http::Problem;
 use crate::http::Role;
@@ -33,7 +34,8 @@ impl Door for Inside {
                 )
             })?;
             let (head, body) = Self::call(self, from, request).await.into_parts();
-            settle(&head, body)
+            let (body, next) = settled(&head, body).map_err(problem)?;
+            Ok(Answer { body, next })
         })
     }
 }

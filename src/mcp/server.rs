@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use super::door::Door;
 use super::socket::Socket;
 use super::tools;
+use crate::client::ClientError;
 use crate::http::Inside;
 
 /// What every agent is told before its first call.
@@ -128,6 +129,9 @@ pub fn over_http(
 /// Why there is no conversation over standard input and output.
 #[derive(Debug, thiserror::Error)]
 pub enum StdioError {
+    /// The socket's path is none.
+    #[error(transparent)]
+    Socket(ClientError),
     /// What came first was no greeting of the protocol.
     #[error("whoever started this does not speak the Model Context Protocol")]
     Greeting(#[source] Box<ServerInitializeError>),
@@ -154,7 +158,7 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let server = Server::new(Arc::new(Socket::new(socket, read_only)));
+    let server = Server::new(Arc::new(Socket::new(socket, read_only).map_err(StdioError::Socket)?));
     let serving = match server.serve(streams).await {
         Ok(serving) => serving,
         // Who says nothing and goes has nothing to be told.
