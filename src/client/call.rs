@@ -292,6 +292,11 @@ pub fn past_runners(filter: &Filter) -> List<dto::Page<dto::PastRunner>> {
     List::new(filter.of(&["history", "runners"]))
 }
 
+/// A runner that is gone, with its post-mortem, by its name at GitHub.
+pub fn past_runner(name: &str) -> Call<dto::PastRunner> {
+    Call::json(get(&["history", "runners", name]))
+}
+
 /// Changes of what pools want, the latest first.
 pub fn past_decisions(filter: &Filter) -> List<dto::Page<dto::Decision>> {
     List::new(filter.of(&["history", "decisions"]))
@@ -301,6 +306,13 @@ pub fn past_decisions(filter: &Filter) -> List<dto::Page<dto::Decision>> {
 /// all.
 pub fn stats(filter: &Filter) -> Call<dto::Stats> {
     Call::json(filter.of(&["stats"]))
+}
+
+/// What the history came to over time, in steps of whole hours: a day back unless the filter says otherwise, of one pool or
+/// repository or of all. The filter's other fields say nothing here.
+pub fn stats_series(filter: &Filter, step: Option<Duration>) -> Call<dto::Series> {
+    let filter = Filter { result: None, after: None, limit: None, ..filter.clone() };
+    Call::json(filter.of(&["stats", "series"]).given("step", step.map(span)))
 }
 
 /// The audit trail, the latest first.
