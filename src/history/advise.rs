@@ -3,9 +3,12 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde::Serializer;
 
+use crate::model::Size;
 use crate::model::history::Figures;
 use crate::model::history::PoolUse;
+use crate::model::history::Quantiles;
 use crate::model::history::Stats;
 
 /// Jobs below which nothing is advised: a handful tells of one afternoon.
@@ -17,8 +20,11 @@ const NOTICED_MS: u64 = 60_000;
 /// Utilisation below which idle runners are too many.
 const LOW: f64 = 0.3;
 
+/// Limits of memory are advised in steps of this, in bytes.
+const MEMORY_STEP: u64 = 512 << 20;
+
 /// What the file says of a pool today.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// Its name.
     pub pool: String,
@@ -28,19 +34,49 @@ pub struct Limits {
     pub max: u32,
     /// `min_idle`.
     pub min_idle: u32,
+    /// `memory`; none for no limit.
+    pub memory: Option<Size>,
+    /// `cpus`; 0 for no limit.
+    pub cpus: f64,
+}
+
+/// What a key is set to, as the file has it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Setting {
+    /// A number of runners.
+    Runners(u32),
+    /// A size.
+    Size(#[serde(serialize_with = "in_words")] Size),
+    /// A number of processors.
+    Processors(f64),
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runners(count) => write!(f, "{count}"),
+            Self::Size(size) => write!(f, "\"{size}\""),
+            Self::Processors(count) => write!(f, "{count:?}"),
+        }
+    }
+}
+
+fn in_words<S: Serializer>(size: &Size, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(size)
 }
 
 /// One key of one pool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Advice {
     /// The pool.
     pub pool: String,
     /// The key; none where it is about the pool as a whole.
     pub key: Option<&'static str>,
     /// What it is.
-    pub now: Option<u32>,
+    pub now: Option<Setting>,
     /// What the history supports.
-    pub better: Option<u32>,
+    pub better: Option<Setting>,
     /// Why.
     pub reason: String,
 }
@@ -75,11 +111,14 @@ fn of_pool(stats: &Stats, limits: &Limits) -> Vec<Advice> {
             "too little is known: {jobs} jobs in {hours} hours; {ENOUGH_JOBS} jobs and {ENOUGH_HOURS} hours are needed"
         ))];
     }
-    let mut advice: Vec<Advice> =
-        [max(figures, used, limits), min(figures, used, limits), min_idle(figures, used, limits)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let found = [
+        max(figures, used, limits),
+        min(figures, used, limits),
+        min_idle(figures, used, limits),
+        memory(&figures.memory, limits),
+        cpus(&figures.processors, limits),
+    ];
+    let mut advice: Vec<Advice> = found.into_iter().flatten().collect();
     if figures.barren * 5 > figures.runners && used.utilisation.is_some_and(|part| part < LOW) {
         advice.push(whole(format!(
             "{} of {} runners never had a job: a longer idle_timeout, or demand other than \"fixed\", makes fewer in vain",
@@ -155,7 +194,57 @@ fn min_idle(figures: &Figures, used: &PoolUse, limits: &Limits) -> Option<Advice
         .then(|| of(limits, "min_idle", limits.min_idle, spare.min(limits.max), reason))
 }
 
+/// Less where nearly all jobs took much less. That more is needed a peak does not tell: it holds what was read of files,
+/// too, and that grows as far as it may.
+fn memory(took: &Quantiles, limits: &Limits) -> Option<Advice> {
+    let limit = limits.memory?;
+    let enough = Size((took.p99 + took.p99 / 4).div_ceil(MEMORY_STEP).max(1) * MEMORY_STEP);
+    if took.count < ENOUGH_JOBS || enough.0 * 2 > limit.0 {
+        return None;
+    }
+    let reason = format!(
+        "99 of 100 jobs took no more than {} at their peak; a quarter more leaves room, and the host has place for more \
+         runners",
+        Size(took.p99)
+    );
+    Some(advised(limits, "memory", Setting::Size(limit), Setting::Size(enough), reason))
+}
+
+/// More where most jobs used all they had from beginning to end, less where hardly any used a quarter.
+fn cpus(used: &Quantiles, limits: &Limits) -> Option<Advice> {
+    let (limit, of) = (limits.cpus, |thousandths: u64| thousandths as f64 / 1000.0);
+    if used.count < ENOUGH_JOBS || limit <= 0.0 {
+        return None;
+    }
+    let (better, reason) = if of(used.p50) >= limit * 0.9 {
+        let reason = format!(
+            "half of the jobs kept {:.1} processors busy from beginning to end: the limit is what they wait for",
+            of(used.p50)
+        );
+        (halves(limit * 1.5), reason)
+    } else if of(used.p99) * 4.0 <= limit {
+        let reason = format!(
+            "99 of 100 jobs used no more than {:.1} processors on average; twice that leaves room for what comes at once",
+            of(used.p99)
+        );
+        (halves(of(used.p99) * 2.0), reason)
+    } else {
+        return None;
+    };
+    let (now, better) = (Setting::Processors(limit), Setting::Processors(better));
+    Some(advised(limits, "cpus", now, better, reason))
+}
+
+/// The next half, from a half on.
+fn halves(count: f64) -> f64 {
+    ((count * 2.0).ceil() / 2.0).max(0.5)
+}
+
 fn of(limits: &Limits, key: &'static str, now: u32, better: u32, reason: String) -> Advice {
+    advised(limits, key, Setting::Runners(now), Setting::Runners(better), reason)
+}
+
+fn advised(limits: &Limits, key: &'static str, now: Setting, better: Setting, reason: String) -> Advice {
     Advice { pool: limits.pool.clone(), key: Some(key), now: Some(now), better: Some(better), reason }
 }
 
@@ -183,11 +272,42 @@ mod tests {
     }
 
     fn limits(min: u32, max: u32, min_idle: u32) -> Limits {
-        Limits { pool: "build".into(), min, max, min_idle }
+        Limits { pool: "build".into(), min, max, min_idle, memory: None, cpus: 0.0 }
     }
 
     fn told(stats: &Stats, limits: Limits) -> Vec<(Option<&'static str>, Option<u32>)> {
-        advise(stats, &[limits]).into_iter().map(|advice| (advice.key, advice.better)).collect()
+        let runners = |setting| match setting {
+            Setting::Runners(count) => count,
+            other => panic!("{other} is no number of runners"),
+        };
+        let advice = advise(stats, &[limits]).into_iter();
+        advice.map(|advice| (advice.key, advice.better.map(runners))).collect()
+    }
+
+    /// What is advised where all else fits and jobs took so much.
+    fn by_need(memory: Quantiles, processors: Quantiles, limits: Limits) -> Vec<String> {
+        let used = PoolUse { max_busy: 8, p95_busy: 8, utilisation: Some(0.8), ..PoolUse::default() };
+        let mut stats = stats(5_000, 9_000, used);
+        (stats.pools[0].memory, stats.pools[0].processors) = (memory, processors);
+        let advice = advise(&stats, &[limits]).into_iter().filter(|advice| advice.key.is_some());
+        advice.map(|advice| advice.to_string().split(": ").nth(1).unwrap().to_owned()).collect()
+    }
+
+    fn alike(each: u64) -> Quantiles {
+        Quantiles { count: 100, p50: each, p95: each, p99: each }
+    }
+
+    #[test]
+    fn limits_follow_what_jobs_took() {
+        let limited =
+            |memory: u64, cpus| Limits { memory: Some(Size(memory << 30)), cpus, ..limits(0, 8, 1) };
+        let nothing = Quantiles::default();
+        let got = by_need(alike(900 << 20), alike(150), limited(8, 4.0));
+        assert_eq!(got, ["memory = \"1.5GiB\" (now \"8GiB\")", "cpus = 0.5 (now 4.0)"]);
+        assert_eq!(by_need(alike(3 << 30), alike(1900), limited(4, 2.0)), ["cpus = 3.0 (now 2.0)"]);
+        assert_eq!(by_need(alike(3 << 30), alike(1200), limited(4, 2.0)), [""; 0]);
+        assert_eq!(by_need(nothing, nothing, limited(64, 32.0)), [""; 0], "nothing was seen");
+        assert_eq!(by_need(alike(1), alike(1), limits(0, 8, 1)), [""; 0], "there is no limit");
     }
 
     #[test]

@@ -1,17 +1,18 @@
-//! Times counted in classes whose bounds grow by an eighth of an octave, so that percentiles of any number of jobs can be
-//! added up from hours and days.
+//! Times, and sizes, counted in classes whose bounds grow by an eighth of an octave, so that percentiles of any number of
+//! jobs can be added up from hours and days.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::model::history::Bar;
+use crate::model::history::Quantiles;
 use crate::model::history::Spread;
 
 /// Classes in which a time doubles.
 const PER_OCTAVE: f64 = 8.0;
 /// Half of a class's width: by so much a percentile may be wrong.
 pub(super) const ERROR: f64 = 0.0443;
-/// A class that no time can reach: ten thousand years are less.
+/// A class that no time and no size can reach: ten thousand years are less, and so is a million gigabytes.
 const LAST: u32 = 400;
 
 /// Times by class.
@@ -81,6 +82,16 @@ impl Buckets {
             p50_ms: self.quantile(0.5),
             p95_ms: self.quantile(0.95),
             p99_ms: self.quantile(0.99),
+        }
+    }
+
+    /// How sizes are spread.
+    pub(super) fn quantiles(&self) -> Quantiles {
+        Quantiles {
+            count: self.total(),
+            p50: self.quantile(0.5),
+            p95: self.quantile(0.95),
+            p99: self.quantile(0.99),
         }
     }
 

@@ -176,7 +176,7 @@ pub(super) async fn add_usage(
 
 /// The columns of a row of sums, in the order in which they are read and written.
 pub(super) const SUMS: &str = "jobs, succeeded, failed, cancelled, lost, never_ran, wait_ms, run_ms, runners, barren, \
-                               idle_ms, waits, runs";
+                               idle_ms, waits, runs, memory, processors";
 
 pub(super) async fn add_sums(
     tx: &mut Transaction<'_, Any>,
@@ -199,7 +199,7 @@ pub(super) async fn add_sums(
     all.add(sums);
     let sql = format!(
         "INSERT INTO rollups (instance, span, start, pool, repo, {SUMS}) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
          ON CONFLICT (instance, span, start, pool, repo) DO UPDATE SET {}",
         SUMS.split(", ").map(|name| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", ")
     );
@@ -223,6 +223,7 @@ pub(super) async fn add_sums(
         .bind(pool.clone())
         .bind(repo.clone());
     let query = counts.into_iter().fold(query, |query, count| query.bind(int(count)));
-    query.bind(all.waits.text()).bind(all.runs.text()).execute(&mut **tx).await?;
+    let query = all.classes().into_iter().fold(query, |query, classes| query.bind(classes.text()));
+    query.execute(&mut **tx).await?;
     Ok(())
 }

@@ -13,6 +13,9 @@ pub(super) const HOUR: u64 = 3_600_000;
 /// A day, in milliseconds.
 pub(super) const DAY: u64 = 24 * HOUR;
 
+/// Shorter than this a job's use of processors is not told, in milliseconds.
+const MOMENT: u64 = 10_000;
+
 /// How long a row of the table stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Span {
@@ -73,6 +76,10 @@ pub(super) struct Sums {
     pub(super) idle_ms: u64,
     pub(super) waits: Buckets,
     pub(super) runs: Buckets,
+    /// The most memory that each took, in bytes.
+    pub(super) memory: Buckets,
+    /// Processors that each used on average, in thousandths.
+    pub(super) processors: Buckets,
 }
 
 impl Sums {
@@ -93,6 +100,13 @@ impl Sums {
         if let Some(run) = job.run_ms() {
             self.run_ms += run;
             self.runs.count(run);
+            // A job of a moment tells of its beginning only.
+            if let Some(cpu) = job.cpu_ms.filter(|_| run >= MOMENT) {
+                self.processors.count(cpu.saturating_mul(1000) / run);
+            }
+        }
+        if let Some(memory) = job.peak_memory {
+            self.memory.count(memory);
         }
     }
 
@@ -100,6 +114,11 @@ impl Sums {
         self.runners += 1;
         self.barren += u64::from(!runner.ran_job);
         self.idle_ms += runner.idle_ms();
+    }
+
+    /// What is counted by class, in the order of the table's columns.
+    pub(super) fn classes(&self) -> [&Buckets; 4] {
+        [&self.waits, &self.runs, &self.memory, &self.processors]
     }
 
     /// Adds what another holds.
@@ -117,6 +136,8 @@ impl Sums {
         self.idle_ms += other.idle_ms;
         self.waits.add(&other.waits);
         self.runs.add(&other.runs);
+        self.memory.add(&other.memory);
+        self.processors.add(&other.processors);
     }
 }
 

@@ -6,7 +6,10 @@ use sqlx::migrate::MigrationType;
 use sqlx::migrate::Migrator;
 
 /// One step after another; a step that was ever released is never changed.
-const STEPS: [(i64, &str, &str); 1] = [(1, "the first tables", include_str!("schema/0001.sql"))];
+const STEPS: [(i64, &str, &str); 2] = [
+    (1, "the first tables", include_str!("schema/0001.sql")),
+    (2, "what jobs take", include_str!("schema/0002.sql")),
+];
 
 /// Brings the tables to what this version needs.
 pub(super) async fn migrate(pool: &AnyPool) -> Result<(), sqlx::Error> {

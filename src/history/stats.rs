@@ -6,13 +6,13 @@ use super::buckets::ERROR;
 use super::rollup::DAY;
 use super::rollup::Span;
 use super::rollup::Sums;
+use super::sums::HoursRow;
 use super::sums::StatsRows;
 use crate::model::Time;
 use crate::model::history::Figures;
 use crate::model::history::Period;
 use crate::model::history::PoolUse;
 use crate::model::history::Stats;
-use crate::model::history::UsageRecord;
 
 /// Up to this age questions are answered by the hour, beyond it by the day.
 const BY_HOUR: u64 = 7 * DAY;
@@ -65,6 +65,8 @@ fn figures(name: &str, sums: &Sums) -> Figures {
         idle_ms: sums.idle_ms,
         runners: sums.runners,
         barren: sums.barren,
+        memory: sums.memory.quantiles(),
+        processors: sums.processors.quantiles(),
     }
 }
 
@@ -83,64 +85,67 @@ fn period(start: u64, sums: &Sums) -> Period {
     }
 }
 
-fn used(usage: &[UsageRecord]) -> Vec<PoolUse> {
-    let mut pools: BTreeMap<&str, (PoolUse, Vec<u32>)> = BTreeMap::new();
-    for hour in usage {
-        let (of, peaks) = pools.entry(&hour.pool).or_default();
-        of.seen_ms += hour.seen_ms;
-        of.busy_ms += hour.busy_ms;
-        of.idle_ms += hour.idle_ms;
-        of.other_ms += hour.other_ms;
-        of.max_runners = of.max_runners.max(hour.max_runners);
-        of.max_busy = of.max_busy.max(hour.max_busy);
-        of.max_waiting = of.max_waiting.max(hour.max_waiting);
-        of.hours += 1;
-        of.busy_hours += u64::from(hour.max_busy > 0);
-        peaks.push(hour.max_busy);
+fn used(usage: &[HoursRow]) -> Vec<PoolUse> {
+    let mut pools: BTreeMap<&str, (PoolUse, Peaks)> = BTreeMap::new();
+    for row in usage {
+        let (of, peaks) = pools.entry(&row.pool).or_default();
+        of.seen_ms += row.seen_ms;
+        of.busy_ms += row.busy_ms;
+        of.idle_ms += row.idle_ms;
+        of.other_ms += row.other_ms;
+        of.max_runners = of.max_runners.max(row.max_runners);
+        of.max_busy = of.max_busy.max(row.max_busy);
+        of.max_waiting = of.max_waiting.max(row.max_waiting);
+        of.hours += row.hours;
+        of.busy_hours += if row.max_busy > 0 { row.hours } else { 0 };
+        *peaks.entry(row.max_busy).or_default() += row.hours;
     }
     pools.into_iter().map(|(pool, (of, peaks))| summed(pool, of, peaks)).collect()
 }
 
-fn summed(pool: &str, mut of: PoolUse, mut peaks: Vec<u32>) -> PoolUse {
+/// In how many hours so many runners were in a job at the most.
+type Peaks = BTreeMap<u32, u64>;
+
+fn summed(pool: &str, mut of: PoolUse, mut peaks: Peaks) -> PoolUse {
     of.pool = pool.to_owned();
     let all = of.busy_ms + of.idle_ms + of.other_ms;
     of.utilisation = (all > 0).then(|| of.busy_ms as f64 / all as f64);
-    peaks.sort_unstable();
     of.p50_busy = rank(&peaks, 50);
-    let working: Vec<u32> = peaks.into_iter().filter(|peak| *peak > 0).collect();
-    of.p95_busy = rank(&working, 95);
+    peaks.remove(&0);
+    of.p95_busy = rank(&peaks, 95);
     of
 }
 
-/// The value that so many of a hundred do not exceed.
-fn rank(sorted: &[u32], part: usize) -> u32 {
-    let at = (sorted.len() * part).div_ceil(100).max(1) - 1;
-    sorted.get(at).copied().unwrap_or(0)
+/// The number that so many of a hundred hours do not exceed.
+fn rank(peaks: &Peaks, part: u64) -> u32 {
+    let at = (peaks.values().sum::<u64>() * part).div_ceil(100);
+    let mut seen = 0;
+    let reached = peaks.iter().find(|(_, hours)| {
+        seen += **hours;
+        seen >= at
+    });
+    reached.map_or(0, |(peak, _)| *peak)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hour(pool: &str, hour: u64, busy: u32) -> UsageRecord {
-        UsageRecord {
+    fn hours(pool: &str, hours: u64, busy: u32) -> HoursRow {
+        HoursRow {
             pool: pool.into(),
-            hour: Time(hour),
-            seen_ms: 100,
-            busy_ms: 60 * u64::from(busy.min(1)),
-            idle_ms: 40,
             max_busy: busy,
-            ..UsageRecord::default()
+            hours,
+            seen_ms: 100 * hours,
+            busy_ms: 60 * hours * u64::from(busy.min(1)),
+            idle_ms: 40 * hours,
+            ..HoursRow::default()
         }
     }
 
     #[test]
     fn use_is_added_up_pool_by_pool_and_its_peaks_are_those_of_working_hours() {
-        let mut hours: Vec<UsageRecord> = (0..80).map(|n| hour("a", n, 0)).collect();
-        hours.extend((80..99).map(|n| hour("a", n, 4)));
-        hours.push(hour("a", 99, 9));
-        hours.push(hour("b", 0, 1));
-        let used = used(&hours);
+        let used = used(&[hours("a", 80, 0), hours("a", 19, 4), hours("a", 1, 9), hours("b", 1, 1)]);
         let a = &used[0];
         assert_eq!((a.pool.as_str(), a.hours, a.busy_hours, a.max_busy), ("a", 100, 20, 9));
         assert_eq!((a.p95_busy, a.p50_busy), (4, 0));

@@ -19,7 +19,6 @@ use super::rollup::word;
 use crate::model::Time;
 use crate::model::history::SeriesQuery;
 use crate::model::history::StatsQuery;
-use crate::model::history::UsageRecord;
 use crate::model::history::Use;
 
 /// A row of sums.
@@ -31,6 +30,21 @@ pub(super) struct SumsRow {
     pub(super) sums: Sums,
 }
 
+/// All hours in which a pool had so many runners in a job at the most. There are as many rows as there are such numbers,
+/// however far one looks back.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct HoursRow {
+    pub(super) pool: String,
+    pub(super) max_busy: u32,
+    pub(super) hours: u64,
+    pub(super) seen_ms: u64,
+    pub(super) busy_ms: u64,
+    pub(super) idle_ms: u64,
+    pub(super) other_ms: u64,
+    pub(super) max_runners: u32,
+    pub(super) max_waiting: u32,
+}
+
 /// What statistics are made of.
 #[derive(Debug)]
 pub(super) struct StatsRows {
@@ -39,7 +53,7 @@ pub(super) struct StatsRows {
     /// What tells of repositories: the same jobs once more.
     pub(super) by_repo: Vec<SumsRow>,
     /// How runners were used; nothing for a single repository, of which that is not known.
-    pub(super) usage: Vec<UsageRecord>,
+    pub(super) usage: Vec<HoursRow>,
 }
 
 /// What statistics from a whole hour or day on are made of.
@@ -150,36 +164,48 @@ pub(super) fn sums(row: &AnyRow, from: usize) -> Result<Sums, sqlx::Error> {
         idle_ms: count(10)?,
         waits: Buckets::parse(&row.try_get::<String, _>(from + 11)?),
         runs: Buckets::parse(&row.try_get::<String, _>(from + 12)?),
+        memory: Buckets::parse(&row.try_get::<String, _>(from + 13)?),
+        processors: Buckets::parse(&row.try_get::<String, _>(from + 14)?),
     })
 }
 
-/// How runners were used, hour by hour.
+/// A sum of big integers is something else in PostgreSQL.
+fn sum(column: &str) -> String {
+    format!("CAST(SUM({column}) AS BIGINT)")
+}
+
+/// How runners were used, by pool and by how many of them were in a job in an hour.
 async fn usage(
     pool: &AnyPool,
     instance: &str,
     since: Time,
     of: Option<&str>,
-) -> Result<Vec<UsageRecord>, sqlx::Error> {
-    let mut sql =
-        "SELECT pool, hour, seen_ms, busy_ms, idle_ms, other_ms, max_runners, max_busy, max_waiting \
-                   FROM pool_usage WHERE instance = $1 AND hour >= $2"
-            .to_owned();
+) -> Result<Vec<HoursRow>, sqlx::Error> {
+    let mut sql = format!(
+        "SELECT pool, max_busy, COUNT(*), {}, {}, {}, {}, MAX(max_runners), MAX(max_waiting) \
+         FROM pool_usage WHERE instance = $1 AND hour >= $2",
+        sum("seen_ms"),
+        sum("busy_ms"),
+        sum("idle_ms"),
+        sum("other_ms")
+    );
     let mut values = vec![Value::Text(instance.to_owned()), Value::Number(int(since.0))];
     if let Some(of) = of {
         values.push(Value::Text(of.to_owned()));
         sql.push_str(" AND pool = $3");
     }
+    sql.push_str(" GROUP BY pool, max_busy ORDER BY pool, max_busy");
     let rows = bound(sqlx::query(sqlx::AssertSqlSafe(sql)), values).fetch_all(pool).await?;
     let read = |row: &AnyRow| {
-        Ok(UsageRecord {
+        Ok(HoursRow {
             pool: row.try_get(0)?,
-            hour: Time(number(row, 1)?),
-            seen_ms: number(row, 2)?,
-            busy_ms: number(row, 3)?,
-            idle_ms: number(row, 4)?,
-            other_ms: number(row, 5)?,
-            max_runners: small(row, 6)?,
-            max_busy: small(row, 7)?,
+            max_busy: small(row, 1)?,
+            hours: number(row, 2)?,
+            seen_ms: number(row, 3)?,
+            busy_ms: number(row, 4)?,
+            idle_ms: number(row, 5)?,
+            other_ms: number(row, 6)?,
+            max_runners: small(row, 7)?,
             max_waiting: small(row, 8)?,
         })
     };
@@ -193,8 +219,6 @@ async fn hours(
     (from, to): (u64, u64),
     of: Option<&str>,
 ) -> Result<Vec<(u64, Use)>, sqlx::Error> {
-    // A sum of big integers is something else in PostgreSQL.
-    let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT)");
     let mut sql = format!(
         "SELECT hour, MAX(seen_ms), {}, {}, {}, MAX(max_runners), MAX(max_busy), MAX(max_waiting) \
          FROM pool_usage WHERE instance = $1 AND hour >= $2 AND hour < $3",

@@ -321,6 +321,19 @@ pub struct Spread {
     pub p99_ms: u64,
 }
 
+/// How sizes are spread.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// How many there are.
+    pub count: u64,
+    /// Half are no larger than this.
+    pub p50: u64,
+    /// Nineteen of twenty are no larger than this.
+    pub p95: u64,
+    /// Ninety-nine of a hundred are no larger than this.
+    pub p99: u64,
+}
+
 /// What the jobs of a pool or repository come to.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
@@ -350,6 +363,10 @@ pub struct Figures {
     pub runners: u64,
     /// Of those, the ones that never had a job.
     pub barren: u64,
+    /// The most memory that a job took, in bytes, as far as that was seen.
+    pub memory: Quantiles,
+    /// Processors that a job used on average, in thousandths, as far as that was seen.
+    pub processors: Quantiles,
 }
 
 /// How a pool's runners were used, as seen pass by pass.

@@ -138,8 +138,9 @@ pub(crate) fn job(n: u64, ended: Time) -> JobRecord {
         started: Some(ended - run),
         ended,
         result: if n.is_multiple_of(10) { JobResult::Failed } else { JobResult::Succeeded },
-        peak_memory: None,
-        cpu_ms: None,
+        // Of some nothing was seen.
+        peak_memory: (!n.is_multiple_of(7)).then(|| (100 + n % 900) << 20),
+        cpu_ms: (!n.is_multiple_of(7)).then(|| (60_000 + n % 600 * 1000) * (1 + n % 4)),
     }
 }
 

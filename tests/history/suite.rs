@@ -142,6 +142,11 @@ fn exact(jobs: &[&JobRecord], of: fn(&JobRecord) -> Option<u64>, part: f64) -> f
     times[((times.len() as f64 * part).ceil() as usize).max(1) - 1] as f64
 }
 
+/// In thousandths.
+fn processors(job: &JobRecord) -> Option<u64> {
+    Some(job.cpu_ms? * 1000 / job.run_ms()?)
+}
+
 async fn stats_are_those_of_the_jobs_themselves(bench: Bench) {
     let now = Clock::system().now();
     let jobs: Vec<JobRecord> =
@@ -181,6 +186,10 @@ async fn stats_are_those_of_the_jobs_themselves(bench: Bench) {
                 (figures.wait.p99_ms, exact(&own, JobRecord::wait_ms, 0.99)),
                 (figures.run.p50_ms, exact(&own, JobRecord::run_ms, 0.5)),
                 (figures.run.p95_ms, exact(&own, JobRecord::run_ms, 0.95)),
+                (figures.memory.p50, exact(&own, |job| job.peak_memory, 0.5)),
+                (figures.memory.p99, exact(&own, |job| job.peak_memory, 0.99)),
+                (figures.processors.p50, exact(&own, processors, 0.5)),
+                (figures.processors.p95, exact(&own, processors, 0.95)),
             ] {
                 assert!((told as f64 / want - 1.0).abs() <= stats.error + 0.001, "{told} for {want}");
             }

@@ -89,6 +89,8 @@ pub(in crate::cli) fn advise(args: &args::Advise, context: &mut Context) -> Outc
             min: pool.min,
             max: pool.max,
             min_idle: pool.min_idle,
+            memory: pool.spec.memory,
+            cpus: pool.spec.cpus,
         })
         .collect();
     let found = ask_stats(context, &args.since, None, None)?;

@@ -72,6 +72,22 @@ alike! {
         runners: u64,
         /// Of those, the ones that never had a job.
         barren: u64,
+        /// The most memory that a job took, in bytes, as far as that was seen.
+        memory: Quantiles,
+        /// Processors that a job used on average, in thousandths, as far as that was seen.
+        processors: Quantiles,
+    }
+
+    /// How sizes are spread.
+    Quantiles {
+        /// How many there are.
+        count: u64,
+        /// Half are no larger than this.
+        p50: u64,
+        /// Nineteen of twenty are no larger than this.
+        p95: u64,
+        /// Ninety-nine of a hundred are no larger than this.
+        p99: u64,
     }
 
     /// How a pool's runners were used, as seen pass by pass.

@@ -20,6 +20,7 @@ pub use figures::AuditVerdict;
 pub use figures::Bar;
 pub use figures::Figures;
 pub use figures::PoolUse;
+pub use figures::Quantiles;
 pub use figures::Spread;
 pub use figures::Use;
 pub use fleet::Boosted;
