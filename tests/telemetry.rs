@@ -100,8 +100,13 @@ fn one_jobs_trace_is_complete_and_connected() {
     }
     assert_eq!(number(&root.attributes, "ghrunner.job.peak_memory"), Some(100_000_000));
     assert_eq!(number(&root.attributes, "ghrunner.job.cpu_ms"), Some(4500));
-    let history = bench.rig.ask(&["history", "--json"]).stdout;
-    let history: serde_json::Value = serde_json::from_slice(&history).unwrap();
+    // Records are written in batches.
+    let mut history = serde_json::Value::Null;
+    let written = eventually(|| {
+        history = serde_json::from_slice(&bench.rig.ask(&["history", "--json"]).stdout).unwrap();
+        history["items"][0].is_object()
+    });
+    assert!(written.is_ok(), "no job in the history: {history}");
     assert_eq!(history["items"][0]["peak_memory_bytes"], 100_000_000, "{history}");
     assert_eq!(history["items"][0]["cpu_ms"], 4500);
     assert_eq!(metric(&bench.rig, "ghrunner_job_peak_memory_bytes_sum{pool=\"build\"}"), Some(1e8));
@@ -110,8 +115,14 @@ fn one_jobs_trace_is_complete_and_connected() {
     assert!(text(&root.attributes, "cicd.pipeline.run.url.full").contains("/acme/app/actions/runs/"));
 
     // The start was an action of a pass, which is linked, and its own span stands below that pass.
-    let all = collector.spans();
     let link = &parts[1].links[0];
+    let mut all = Vec::new();
+    let told = eventually(|| {
+        all = collector.spans();
+        let has = |fits: &dyn Fn(&Span) -> bool| all.iter().any(fits);
+        has(&|span| span.span_id == link.span_id) && has(&|span| span.name == "create")
+    });
+    assert!(told.is_ok(), "no pass that made the runner in {:#?}", collector.names());
     let pass = all.iter().find(|span| span.span_id == link.span_id).unwrap();
     assert_eq!((pass.name.as_str(), &pass.trace_id), ("pass", &link.trace_id));
     let create = all.iter().find(|span| span.name == "create").unwrap();
