@@ -120,14 +120,17 @@ fn a_runner_that_registers_itself_while_it_is_taken_away_is_not_stopped_in_a_job
     assert!(planted.is_some_and(|broken| broken.contains("was stopped in job")));
 }
 
-/// Some schedule breaks the promise when the mistake is planted; others may break what follows from it.
+/// Some schedule breaks the promise when the mistake is planted; others may break what follows from it. `known` is one that
+/// did when this was written, and is played first: without it some mistakes take minutes to find.
 #[track_caller]
-fn is_caught(plant: Plant, kind: Kind, promise: &str) {
+fn is_caught(plant: Plant, kind: Kind, promise: &str, known: u64) {
     let mut instead = Vec::new();
-    for seeds in (0..1000).step_by(2) {
-        for (seed, outcome) in failing(kind, seeds..seeds + 2, Some(plant), 2) {
+    let others = (0..1000).step_by(2).map(|first| first..first + 2);
+    for seeds in std::iter::once(known..known + 1).chain(others) {
+        for (seed, outcome) in failing(kind, seeds, Some(plant), 2) {
             let broken = outcome.broken.unwrap_or_default();
             if broken.contains(promise) {
+                println!("seed {seed}: {broken}");
                 return;
             }
             instead.push(format!("seed {seed}: {broken}"));
@@ -138,71 +141,71 @@ fn is_caught(plant: Plant, kind: Kind, promise: &str) {
 
 #[test]
 fn stopping_without_a_look_into_the_container_is_caught() {
-    is_caught(Plant::NoLook, Kind::Everything, "was stopped in job");
+    is_caught(Plant::NoLook, Kind::Everything, "was stopped in job", 0);
 }
 
 #[test]
 fn taking_half_a_listing_of_containers_for_all_of_it_is_caught() {
-    is_caught(Plant::PartialContainers, Kind::Everything, "3: ");
+    is_caught(Plant::PartialContainers, Kind::Everything, "3: ", 0);
 }
 
 #[test]
 fn taking_half_a_listing_of_registrations_for_all_of_it_is_caught() {
-    is_caught(Plant::PartialRegistrations, Kind::Everything, "");
+    is_caught(Plant::PartialRegistrations, Kind::Everything, "", 0);
 }
 
 #[test]
 fn handing_out_a_registration_twice_is_caught() {
-    is_caught(Plant::ReusedRegistration, Kind::Everything, "is used twice");
+    is_caught(Plant::ReusedRegistration, Kind::Everything, "is used twice", 0);
 }
 
 #[test]
 fn names_that_are_no_lock_are_caught() {
     // By the daemon's own check of its plan, or by the world.
-    is_caught(Plant::NoLock, Kind::Everything, "max");
+    is_caught(Plant::NoLock, Kind::Everything, "max", 0);
 }
 
 #[test]
 fn registrations_that_are_left_behind_are_caught() {
-    is_caught(Plant::DeleteForgets, Kind::Everything, "6: ");
+    is_caught(Plant::DeleteForgets, Kind::Everything, "6: ", 0);
 }
 
 #[test]
 fn a_secret_in_an_error_is_caught() {
-    is_caught(Plant::SecretInError, Kind::Everything, "8: ");
+    is_caught(Plant::SecretInError, Kind::Everything, "8: ", 0);
 }
 
 #[test]
 fn a_storm_of_registrations_is_caught() {
-    is_caught(Plant::EveryEndIsAJob, Kind::Storm, "9: ");
+    is_caught(Plant::EveryEndIsAJob, Kind::Storm, "9: ", 0);
 }
 
 #[test]
 fn a_queue_of_which_nothing_is_read_is_caught() {
-    is_caught(Plant::EmptyQueue, Kind::Demand, "5: ");
+    is_caught(Plant::EmptyQueue, Kind::Demand, "5: ", 0);
 }
 
 #[test]
 fn never_making_a_dropped_scale_set_anew_is_caught() {
-    is_caught(Plant::SetGoneUnseen, Kind::Demand, "is not heard");
+    is_caught(Plant::SetGoneUnseen, Kind::Demand, "is not heard", 0);
 }
 
 #[test]
 fn a_scale_set_of_a_pool_that_went_is_caught() {
-    is_caught(Plant::SetLeft, Kind::Demand, "is left in");
+    is_caught(Plant::SetLeft, Kind::Demand, "is left in", 0);
 }
 
 #[test]
 fn a_session_that_is_left_open_is_caught() {
-    is_caught(Plant::SessionLeft, Kind::Demand, "is left open");
+    is_caught(Plant::SessionLeft, Kind::Demand, "is left open", 0);
 }
 
 #[test]
 fn counting_a_batch_twice_is_caught() {
-    is_caught(Plant::BatchTwice, Kind::Demand, "12: ");
+    is_caught(Plant::BatchTwice, Kind::Demand, "12: ", 0);
 }
 
 #[test]
 fn starting_on_a_full_disk_is_caught() {
-    is_caught(Plant::DiskUnseen, Kind::FullDisk, "10: ");
+    is_caught(Plant::DiskUnseen, Kind::FullDisk, "10: ", 0);
 }
