@@ -35,6 +35,8 @@ const OPENING: Duration = Duration::from_secs(300);
 const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// How often what is too old is looked for, and how soon again where more of it is left.
 const EXPIRY: (Duration, Duration) = (Duration::from_secs(3600), Duration::from_millis(250));
+/// How soon it is looked for again where that failed, at first; twice as long each further time.
+const EXPIRE_AGAIN: Duration = Duration::from_secs(5);
 
 /// The writer.
 pub(super) struct Writer {
@@ -47,12 +49,23 @@ pub(super) struct Writer {
     /// Losses that the trail tells of.
     told_lost: u64,
     expiry: Instant,
+    /// How long after a failure it is looked again for what is too old.
+    expire_again: Duration,
 }
 
 impl Writer {
     pub(super) fn new(options: Options, shared: Arc<Shared>, queue: mpsc::Receiver<Record>) -> Self {
         let expiry = Instant::now() + options.first_expiry;
-        Self { options, shared, queue, store: None, wait: WAITS.0, told_lost: 0, expiry }
+        Self {
+            options,
+            shared,
+            queue,
+            store: None,
+            wait: WAITS.0,
+            told_lost: 0,
+            expiry,
+            expire_again: EXPIRE_AGAIN,
+        }
     }
 
     /// Runs until nobody has anything to write any more.
@@ -231,20 +244,22 @@ impl Writer {
 
     async fn expire(&mut self, batch: &mut Vec<Record>) {
         let now = self.options.clock.now();
-        self.expiry = Instant::now() + EXPIRY.0;
+        self.expiry = Instant::now() + self.expire_again;
         let Some(store) = &self.store else { return self.put(batch).await };
         let work = keep::expire(store, &self.options.retention, now);
         match tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(trouble::slow(PATIENCE))) {
             Ok(removed) => {
-                if removed.more {
-                    self.expiry = Instant::now() + EXPIRY.1;
-                }
+                self.expiry = Instant::now() + if removed.more { EXPIRY.1 } else { EXPIRY.0 };
+                self.expire_again = EXPIRE_AGAIN;
                 if let Some(last) = removed.audit {
                     let text = format!("entries up to {} had had their time: {}", last.seq, last.hash);
                     batch.push(Record::Audit(Box::new(own(now, "history", "audit", &text, "removed"))));
                 }
             }
-            Err(trouble) => tracing::warn!("What is too old stays in the history for now: {}", trouble.text),
+            Err(trouble) => {
+                self.expire_again = (self.expire_again * 2).min(EXPIRY.0);
+                tracing::warn!("What is too old stays in the history for now: {}", trouble.text);
+            }
         }
     }
 }
