@@ -1,13 +1,8 @@
 //! A runner for tests to change.
 
-use std::collections::BTreeMap;
-
 use crate::model::CreateRunner;
 use crate::model::CredentialName;
-use crate::model::DockerMode;
 use crate::model::InstanceId;
-use crate::model::LogDriver;
-use crate::model::NetworkMode;
 use crate::model::PoolName;
 use crate::model::RegistrationKind;
 use crate::model::RunnerId;
@@ -15,7 +10,6 @@ use crate::model::RunnerName;
 use crate::model::RunnerSpec;
 use crate::model::Scope;
 use crate::model::Secret;
-use crate::model::Size;
 use crate::model::Slot;
 use crate::model::SpecHash;
 
@@ -38,42 +32,12 @@ pub(super) fn runner() -> NewRunner {
             set: None,
             labels: vec!["self-hosted".to_owned(), "linux".to_owned(), "arm64".to_owned()],
             registration: RegistrationKind::Jit,
-            spec: spec(),
+            spec: RunnerSpec::usual(),
             spec_hash: SpecHash::new("5bec0123"),
             reason: "a test".to_owned(),
         },
         instance: InstanceId::new("k7x2p"),
         runner_id: Some(RunnerId(42)),
         admission: Admission::Jit(Secret::new(JIT)),
-    }
-}
-
-fn spec() -> RunnerSpec {
-    RunnerSpec {
-        image: "ghcr.io/actions/actions-runner:latest".to_owned(),
-        command: None,
-        user: None,
-        env: BTreeMap::new(),
-        work_folder: "_work".to_owned(),
-        cpus: 2.0,
-        memory: Some(Size(4 << 30)),
-        pids: Some(4096),
-        disk: None,
-        shm_size: None,
-        sudo: false,
-        privileged: false,
-        cap_add: Vec::new(),
-        network: NetworkMode::Pool,
-        volumes: Vec::new(),
-        cgroup_parent: None,
-        runtime: None,
-        gpus: None,
-        extra_hosts: Vec::new(),
-        dns: Vec::new(),
-        proxy: None,
-        no_proxy: None,
-        docker: DockerMode::None,
-        dind_image: "docker.io/library/docker:dind".to_owned(),
-        log_driver: LogDriver::Auto,
     }
 }

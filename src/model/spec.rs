@@ -62,6 +62,40 @@ pub struct RunnerSpec {
     pub log_driver: LogDriver,
 }
 
+#[cfg(test)]
+impl RunnerSpec {
+    /// With the defaults that the file gives, for tests to change.
+    pub(crate) fn usual() -> Self {
+        Self {
+            image: "ghcr.io/actions/actions-runner:latest".to_owned(),
+            command: None,
+            user: None,
+            env: BTreeMap::new(),
+            work_folder: "_work".to_owned(),
+            cpus: 2.0,
+            memory: Some(Size(4 << 30)),
+            pids: Some(4096),
+            disk: None,
+            shm_size: None,
+            sudo: false,
+            privileged: false,
+            cap_add: Vec::new(),
+            network: NetworkMode::Pool,
+            volumes: Vec::new(),
+            cgroup_parent: None,
+            runtime: None,
+            gpus: None,
+            extra_hosts: Vec::new(),
+            dns: Vec::new(),
+            proxy: None,
+            no_proxy: None,
+            docker: DockerMode::None,
+            dind_image: "docker.io/library/docker:dind".to_owned(),
+            log_driver: LogDriver::Auto,
+        }
+    }
+}
+
 /// A Linux capability by its name without `CAP_`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
